@@ -2,9 +2,10 @@
 import type { ClassType } from "type-graphql";
 import type { z } from "zod";
 import type { Log } from "../log.ts";
+import type { CloudCaller } from "../providers/caller.ts";
 import type { CredentialSource } from "../providers/credentials.ts";
 import type { Transport } from "../providers/transport.ts";
-import type { CallLimit, Quota } from "../quota/quota.ts";
+import type { CallLimit, CallProgress } from "../quota/quota.ts";
 import type { CertificateFacts, DeviceCertificate } from "./device-certificate.ts";
 
 /** A cloud whose products share one kind of account, credentials and signature. */
@@ -46,8 +47,8 @@ export interface Connection {
   readonly credentials: CredentialSource;
   /** HTTP to this product's endpoint. */
   readonly transport: Transport;
-  /** The quota that a call of this kind counts against. */
-  quota(limit: CallLimit): Quota;
+  /** Makes calls of this kind within their quota, and again where that may help. */
+  caller(limit: CallLimit): CloudCaller;
   readonly log: Log;
 }
 
@@ -57,6 +58,8 @@ export interface CertificateRequest {
   readonly key: readonly string[];
   /** Whether a field of `CertificateProduct.detailFields` is wanted. */
   readonly needsDetail: boolean;
+  /** To be given to the caller of the call that answers this request. */
+  readonly progress: CallProgress;
 }
 
 /** What a cloud said of one certificate. */

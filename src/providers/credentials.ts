@@ -1,5 +1,6 @@
 // What signs a cloud call: the shape that both clouds share, and the type that keeps secrets out of any output.
 import { inspect } from "node:util";
+import type { Log } from "../log.ts";
 
 const REDACTED = "<redacted>";
 
@@ -43,4 +44,133 @@ export interface CredentialSource {
   get(): Promise<Credential>;
   /** Fetch a new one before the next use, because the cloud refused this one. Nothing to do for static ones. */
   refresh(refused: Credential): void;
+}
+
+/** Whether both sign alike. */
+export function isSameCredential(left: Credential, right: Credential): boolean {
+  return (
+    left.accessKeyId === right.accessKeyId &&
+    left.accessKeySecret.reveal() === right.accessKeySecret.reveal() &&
+    left.securityToken?.reveal() === right.securityToken?.reveal()
+  );
+}
+
+/** A credential from the configuration, which never changes. */
+export function createStaticSource(credential: Credential): CredentialSource {
+  return { get: async () => credential, refresh() {} };
+}
+
+/** No credential could be had. Its message names no cause, because a vendor's text of it may quote secrets. */
+export class CredentialError extends Error {
+  override readonly name = "CredentialError";
+}
+
+export interface LoadedCredential {
+  readonly credential: Credential;
+  /** Milliseconds since 1970. Left out for a credential that does not expire. */
+  readonly expiresAtMs?: number | undefined;
+}
+
+export interface RefreshingSourceOptions {
+  /** What is loaded, for people: `the Tencent Cloud credential chain`. */
+  readonly title: string;
+  load(): Promise<LoadedCredential>;
+  /** How long before its expiry a credential is replaced in the background. Default five minutes. */
+  readonly refreshAheadMs?: number;
+  /** The longest that one load may take. Default 10,000: the vendors' own have no limit everywhere. */
+  readonly loadTimeoutMs?: number;
+  readonly log: Pick<Log, "warn">;
+  readonly now?: () => number;
+}
+
+/** After a failed load, and after a forced one that brought the same credential again, the next waits this long. */
+const PAUSE_MS = 1_000;
+
+/** A credential that is loaded when it is first wanted, and again before it expires or after it was refused. */
+export function createRefreshingSource({
+  title,
+  load,
+  refreshAheadMs = 5 * 60_000,
+  loadTimeoutMs = 10_000,
+  log,
+  now = Date.now,
+}: RefreshingSourceOptions): CredentialSource {
+  let current: LoadedCredential | undefined;
+  let isRefused = false;
+  let refreshAtMs = 0;
+  let loading: Promise<Credential> | undefined;
+  let pausedUntilMs = Number.NEGATIVE_INFINITY;
+  let failure: CredentialError | undefined;
+
+  /** One load at a time, shared by all who ask meanwhile. */
+  function loadOnce(): Promise<Credential> {
+    if (failure && now() < pausedUntilMs) return Promise.reject(failure);
+    loading ??= loadNow().finally(() => {
+      loading = undefined;
+    });
+    return loading;
+  }
+
+  async function loadNow(): Promise<Credential> {
+    try {
+      const loaded = await withinTime(load(), loadTimeoutMs);
+      const isSame =
+        current !== undefined && isSameCredential(current.credential, loaded.credential);
+      // What was refused and is still all there is must not be loaded anew for each refused call.
+      if (isSame && isRefused) pausedUntilMs = now() + PAUSE_MS;
+      const credential = isSame && current ? current.credential : loaded.credential;
+      current = { ...loaded, credential };
+      refreshAtMs = toRefreshAtMs(loaded.expiresAtMs);
+      isRefused = false;
+      failure = undefined;
+      return credential;
+    } catch (error) {
+      log.warn({ reason: toSafeReason(error) }, `No credential from ${title}`);
+      failure = new CredentialError(`No credential could be had from ${title}`);
+      pausedUntilMs = now() + PAUSE_MS;
+      throw failure;
+    }
+  }
+
+  function toRefreshAtMs(expiresAtMs = Number.POSITIVE_INFINITY): number {
+    // A short-lived credential is replaced at half of its time, or every call would load one.
+    const aheadMs = Math.min(refreshAheadMs, (expiresAtMs - now()) / 2);
+    return Math.max(expiresAtMs - aheadMs, now() + PAUSE_MS);
+  }
+
+  return {
+    async get() {
+      if (!current || isRefused) return loadOnce();
+      const { credential, expiresAtMs = Number.POSITIVE_INFINITY } = current;
+      if (now() < Math.min(refreshAtMs, expiresAtMs)) return credential;
+      const next = loadOnce();
+      if (now() >= expiresAtMs) return next;
+      // Still valid: the log has the failure, and the next call tries again.
+      next.catch(() => {});
+      return credential;
+    },
+    refresh(refused) {
+      if (refused === current?.credential && now() >= pausedUntilMs) isRefused = true;
+    },
+  };
+}
+
+async function withinTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise: timedOut, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
+  try {
+    return await Promise.race([work, timedOut]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The beginning of an error's message, up to where it may quote an answer.
+ * The vendors' providers put whole answers, keys included, into the texts of their errors.
+ */
+function toSafeReason(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  const [start = ""] = error.message.split(/[{"<\n]|result:|message =|reason:|OIDC:/, 1);
+  return start.slice(0, 300).trim();
 }

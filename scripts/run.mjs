@@ -1,0 +1,37 @@
+// Runs a compiled entry of dist/, after building it if the sources are newer: `node scripts/run.mjs main --config FILE`.
+import { spawnSync } from "node:child_process";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import module from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [node, , entry, ...args] = process.argv;
+
+if (isStale()) build();
+// Compiled code is kept between starts, which saves about a third of the start.
+module.enableCompileCache?.(join(root, "node_modules/.cache/compile"));
+const file = join(root, "dist", `${entry}.js`);
+process.argv = [node, file, ...args];
+await import(pathToFileURL(file).href);
+
+function isStale() {
+  const built = timeOf(join(root, "dist/.built"));
+  const sources = ["package.json", "tsconfig.json", "tsconfig.build.json", ...filesBelow("src")];
+  return sources.some((source) => timeOf(join(root, source)) > built);
+}
+
+function build() {
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const { status } = spawnSync(npm, ["run", "--silent", "build"], { cwd: root, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+  writeFileSync(join(root, "dist/.built"), "");
+}
+
+function filesBelow(folder) {
+  return readdirSync(join(root, folder), { recursive: true }).map((name) => join(folder, name));
+}
+
+function timeOf(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

@@ -1,0 +1,93 @@
+// Rules between keys, checked on the values of the file whether or not other keys are wrong, so that all mistakes
+// come in one report.
+import { BlockList, isIP } from "node:net";
+import { type ConfigPath, toPathText } from "./config-error.ts";
+import { NOT_YET_AVAILABLE } from "./not-yet-available.ts";
+import { type ConfigTree, isContainer } from "./yaml-tree.ts";
+
+/** A mistake at a path, in a whole sentence. */
+export interface Contradiction {
+  readonly path: ConfigPath;
+  readonly message: string;
+}
+
+/** Finds what no single key can tell. */
+export function findContradictions(tree: ConfigTree): Contradiction[] {
+  return [
+    ...findNotYetAvailable(tree),
+    ...findEqualPorts(tree),
+    ...findEqualNames(tree),
+    ...findOpenDoor(tree),
+    ...findMissingToken(tree),
+  ];
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK.addAddress("::1", "ipv6");
+
+function isLoopback(host: string): boolean {
+  const version = isIP(host);
+  if (version === 0) return host.toLowerCase() === "localhost";
+  return LOOPBACK.check(host, version === 6 ? "ipv6" : "ipv4");
+}
+
+function findNotYetAvailable(tree: ConfigTree): Contradiction[] {
+  return NOT_YET_AVAILABLE.flatMap(({ path, value: refused }) => {
+    const value = tree.valueAt(path);
+    const isDefault =
+      refused === undefined
+        ? value === undefined || (Array.isArray(value) && value.length === 0)
+        : value !== refused;
+    if (isDefault) return [];
+    const what = refused === undefined ? toPathText(path) : `${toPathText(path)}: ${refused}`;
+    return [{ path, message: `${what} is not available yet in this version; leave it out` }];
+  });
+}
+
+function findEqualPorts(tree: ConfigTree): Contradiction[] {
+  const port = tree.valueAt(["server", "port"]) ?? 4001;
+  const adminPort = tree.valueAt(["server", "adminPort"]) ?? 4002;
+  if (port !== adminPort || port === 0) return [];
+  const isAdminPortSet = tree.valueAt(["server", "adminPort"]) !== undefined;
+  return [
+    {
+      path: ["server", isAdminPortSet ? "adminPort" : "port"],
+      message: "server.port and server.adminPort must differ",
+    },
+  ];
+}
+
+function findEqualNames(tree: ConfigTree): Contradiction[] {
+  const connections = tree.valueAt(["connections"]);
+  if (!Array.isArray(connections)) return [];
+  const seen = new Set<string>();
+  return connections.flatMap((connection: unknown, index) => {
+    if (!isContainer(connection)) return [];
+    const { cloud, name = "default" } = connection;
+    if (typeof cloud !== "string" || typeof name !== "string") return [];
+    const key = `${cloud}:${name}`;
+    if (seen.has(key)) {
+      const message = "another connection of this cloud has the same name; names are unique";
+      return [{ path: ["connections", index, "name"], message }];
+    }
+    seen.add(key);
+    return [];
+  });
+}
+
+function findOpenDoor(tree: ConfigTree): Contradiction[] {
+  const host = tree.valueAt(["server", "host"]) ?? "127.0.0.1";
+  const mode = tree.valueAt(["auth", "mode"]) ?? "none";
+  const isAllowed = tree.valueAt(["auth", "allowAnonymous"]) === true;
+  if (mode !== "none" || isAllowed || typeof host !== "string" || isLoopback(host)) return [];
+  const message =
+    "auth.mode: none is refused on an address other than loopback (127.0.0.0/8, ::1, localhost); set auth.mode, or auth.allowAnonymous: true to serve everyone";
+  return [{ path: ["server", "host"], message }];
+}
+
+function findMissingToken(tree: ConfigTree): Contradiction[] {
+  const path = ["auth", "gateway", "token"];
+  if (tree.valueAt(["auth", "mode"]) !== "gateway" || tree.valueAt(path) !== undefined) return [];
+  return [{ path, message: "missing: auth.mode: gateway needs a token" }];
+}

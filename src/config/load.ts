@@ -1,0 +1,134 @@
+// Reads the configuration file and reports everything that is wrong with it at once.
+import { readFile, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { z } from "zod";
+import { ConfigError, type ConfigPath, type ConfigProblem, toPathText } from "./config-error.ts";
+import { type ConfigurableProduct, createAnyConnectionSchema } from "./connections.ts";
+import { findContradictions } from "./contradictions.ts";
+import { toReadFailure } from "./read-failure.ts";
+import { describeExpectation, toProblems } from "./report-issues.ts";
+import { type Config, createConfigSchema } from "./schema.ts";
+import type { Environment } from "./substitution.ts";
+import { type ConfigTree, readYaml } from "./yaml-tree.ts";
+
+const MAX_FILE_BYTES = 1024 * 1024;
+const NUMBER = /^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+const TRUTH_VALUES: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["false", false],
+]);
+
+interface LoadConfigOptions {
+  /** The products that can be configured; they shape `connections`. */
+  readonly products: readonly ConfigurableProduct[];
+  /** Where `${NAME}` comes from: `process.env` of the process. */
+  readonly env: Environment;
+}
+
+/** Reads and checks a configuration file. Rejects with a `ConfigError` that names every mistake. */
+export async function loadConfig(path: string, options: LoadConfigOptions): Promise<Config> {
+  const { products, env } = options;
+  const text = await fetchText(path);
+  const tree = await readYaml(text, { env, folder: dirname(path) });
+  const unreadable = findUnreadable(tree);
+  if (unreadable !== undefined) throw new ConfigError(path, [...tree.problems, ...unreadable]);
+
+  const schema = createConfigSchema(products);
+  let result = check(schema, tree);
+  while (convertReferences(result.issues, tree)) result = check(schema, tree);
+
+  const problems = [...tree.problems];
+  const explained = new Set(tree.problems.map((problem) => problem.path));
+  for (const issue of result.issues) {
+    // A value that never came has its line in the report already, and one line is enough for a value that
+    // fails several checks.
+    const where = toPathText(issue.path);
+    if (issue.code !== "unrecognized_keys") {
+      if (explained.has(where)) continue;
+      explained.add(where);
+    }
+    problems.push(...toProblems(issue, tree));
+  }
+  const wrong = new Set(problems.map((problem) => problem.path));
+  for (const { path, message } of findContradictions(tree)) {
+    const where = toPathText(path);
+    if (!wrong.has(where)) problems.push({ line: tree.lineOf(path), path: where, message });
+  }
+  if (problems.length > 0 || result.config === undefined) throw new ConfigError(path, problems);
+  return result.config;
+}
+
+async function fetchText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES) {
+      throw new ConfigError(path, [{ path: "", message: "is larger than 1 MiB" }]);
+    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(path, [{ path: "", message: toReadFailure(error) }]);
+  }
+}
+
+/** What makes the values not worth checking: an error in the YAML itself, or no mapping in it. */
+function findUnreadable({ root, problems }: ConfigTree): readonly ConfigProblem[] | undefined {
+  if (root === null) {
+    return [{ path: "", message: "is empty; `connections` is needed at least" }];
+  }
+  if (root === undefined && problems.length > 0) return [];
+  if (typeof root === "object" && !Array.isArray(root)) return undefined;
+  return [{ path: "", message: "expected a mapping of keys such as `connections:`" }];
+}
+
+interface CheckResult {
+  readonly issues: readonly z.core.$ZodIssue[];
+  readonly config: Config | undefined;
+}
+
+function check(schema: ReturnType<typeof createConfigSchema>, tree: ConfigTree): CheckResult {
+  // Without the compilation of checks, which takes longer than the one parse that it could speed up.
+  const result = schema.safeParse(tree.root, { error: describeExpectation, jitless: true });
+  if (result.success) return { issues: [], config: result.data };
+  const { issues } = result.error;
+  return {
+    issues: [...issues, ...issues.flatMap((issue) => checkAnyCloud(issue, tree))],
+    config: undefined,
+  };
+}
+
+/** Without a known cloud zod stops at the name; the keys that all clouds have are reported all the same. */
+function checkAnyCloud(issue: z.core.$ZodIssue, tree: ConfigTree): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union" || issue.path.at(-1) !== "cloud") return [];
+  const path = issue.path.slice(0, -1);
+  const result = createAnyConnectionSchema().safeParse(tree.valueAt(path), {
+    error: describeExpectation,
+    jitless: true,
+  });
+  return result.error?.issues.map((found) => ({ ...found, path: [...path, ...found.path] })) ?? [];
+}
+
+/** Gives texts that came from variables or files the type that the schema asked for; tells whether any changed. */
+function convertReferences(issues: readonly z.core.$ZodIssue[], tree: ConfigTree): boolean {
+  let hasConverted = false;
+  for (const issue of issues) {
+    if (issue.code !== "invalid_type") continue;
+    const value = toTyped(issue.expected, issue.path, tree);
+    if (value === undefined) continue;
+    tree.replace(issue.path, value);
+    hasConverted = true;
+  }
+  return hasConverted;
+}
+
+function toTyped(
+  expected: string,
+  path: ConfigPath,
+  tree: ConfigTree,
+): number | boolean | undefined {
+  const text = tree.valueAt(path);
+  if (typeof text !== "string" || tree.originOf(path) !== "reference") return undefined;
+  if (expected === "boolean") return TRUTH_VALUES.get(text.trim().toLowerCase());
+  if (expected !== "number" && expected !== "int") return undefined;
+  return NUMBER.test(text.trim()) ? Number(text) : undefined;
+}

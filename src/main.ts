@@ -1,0 +1,68 @@
+// The process: reads the configuration, serves, drains.
+import "reflect-metadata";
+import { parseArgs } from "node:util";
+import { ConfigError, loadConfig } from "./config/index.ts";
+import { createLog } from "./log.ts";
+import { products } from "./providers/index.ts";
+import { startServer } from "./server/server.ts";
+
+const USAGE = `Usage: npm start -- --config FILE
+
+Serves device certificates as a GraphQL federation subgraph.
+
+  --config FILE   the configuration (or the variable SUBGRAPH_CONFIG); see docs/configuration.md
+  --help          this text
+
+LOG_LEVEL is debug, info (the default), warn, error or silent.
+`;
+
+const EXIT_BAD_CONFIGURATION = 2;
+
+async function main(): Promise<void> {
+  const path = readArguments();
+  const config = await loadConfig(path, { products, env: process.env });
+  const log = createLog(process.env["LOG_LEVEL"] ?? "info");
+  const server = await startServer({ config, products, log });
+  log.info({ url: server.url, admin: server.adminUrl }, "ready");
+
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal, drainSeconds: config.server.drainSeconds }, "draining");
+    void server.drain().then(() => {
+      log.info("stopped");
+      process.exit(0);
+    });
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+function readArguments(): string {
+  let values: { config?: string; help?: boolean };
+  try {
+    ({ values } = parseArgs({
+      options: { config: { type: "string" }, help: { type: "boolean" } },
+    }));
+  } catch (error) {
+    return leave(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  }
+  if (values.help) {
+    process.stdout.write(USAGE);
+    process.exit(0);
+  }
+  return (
+    values.config ??
+    process.env["SUBGRAPH_CONFIG"] ??
+    leave(`Expected a configuration file, got none.\n\n${USAGE}`)
+  );
+}
+
+function leave(message: string): never {
+  process.stderr.write(message);
+  process.exit(EXIT_BAD_CONFIGURATION);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigError) leave(`${error.message}\n`);
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,34 @@
+import { Directive, Field, ID, ObjectType } from "type-graphql";
+import { X509DeviceCertificate } from "../../../device-certificate/device-certificate.ts";
+import { refuseSecret, SealedField } from "../../../device-certificate/sealed-secret.ts";
+
+@Directive('@key(fields: "id")')
+@ObjectType({
+  description: "The X.509 certificate of a device of Alibaba Cloud IoT Platform.",
+  implements: X509DeviceCertificate,
+})
+export class AliyunIotDeviceCertificate extends X509DeviceCertificate {
+  @Field(() => ID, { description: "The product that the device belongs to. Source: ProductKey." })
+  readonly productKey!: string;
+
+  @Field(() => String, { description: "The device's name within its product. Source: DeviceName." })
+  readonly deviceName!: string;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      "The IoT Platform instance, as the connection is configured; null for a public instance without id.",
+  })
+  readonly iotInstanceId!: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Serial number as the cloud spells it. Source: CertSN; null when absent.",
+  })
+  readonly certSn!: string | null;
+
+  @SealedField("The device's private key")
+  sealedPrivateKey(_recipient: string): string | null {
+    return refuseSecret();
+  }
+}

@@ -1,0 +1,39 @@
+// The call of IoT Platform (2018-01-20) that tells about a device's X.509 certificate, in the vendor's words.
+import { z } from "zod";
+import type { Connection } from "../../../device-certificate/product.ts";
+import type { CallOrigin } from "../../../errors.ts";
+import { integer, objectOf, readAnswer, text } from "../../answer.ts";
+import { createAliyunClient } from "../client.ts";
+import { ALIYUN_GATEWAY_ERRORS, ALIYUN_IOT_ERRORS } from "../error-codes.ts";
+
+const DeviceCertAnswer = z.object({
+  // PrivateKey is not named here: it must go no further than this file.
+  DeviceCertInfo: objectOf({ Status: integer, Certificate: text, CertSN: text }),
+});
+
+export type DeviceCertInfo = NonNullable<z.output<typeof DeviceCertAnswer>["DeviceCertInfo"]>;
+
+export function createAliyunIotClient(connection: Connection, origin: CallOrigin) {
+  const client = createAliyunClient({
+    ...connection,
+    origin,
+    version: "2018-01-20",
+    errorTables: [ALIYUN_IOT_ERRORS, ALIYUN_GATEWAY_ERRORS],
+  });
+
+  return {
+    /** `null` when the answer holds none. https://www.alibabacloud.com/help/en/iot/developer-reference/api-querydevicecert */
+    async queryDeviceCert(
+      productKey: string,
+      deviceName: string,
+      iotInstanceId: string | null,
+    ): Promise<DeviceCertInfo | null> {
+      const answer = await client.request("QueryDeviceCert", {
+        ProductKey: productKey,
+        DeviceName: deviceName,
+        ...(iotInstanceId !== null && { IotInstanceId: iotInstanceId }),
+      });
+      return readAnswer(DeviceCertAnswer, answer, origin).DeviceCertInfo;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { Directive, Field, ID, ObjectType } from "type-graphql";
+import { DeviceCertificate } from "../../../device-certificate/device-certificate.ts";
+import { refuseSecret, SealedField } from "../../../device-certificate/sealed-secret.ts";
+
+@Directive('@key(fields: "id")')
+@ObjectType({
+  description:
+    "Not X.509: the access credential of a device under the one-credential-per-device authentication of ApsaraMQ for MQTT.",
+  implements: DeviceCertificate,
+})
+export class AliyunMqttDeviceCredential extends DeviceCertificate {
+  @Field(() => ID, { description: "The MQTT instance that it is for. Source: InstanceId." })
+  readonly instanceId!: string;
+
+  @Field(() => String, { description: "The MQTT client that it is for. Source: ClientId." })
+  readonly clientId!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The public half of the credential. Source: DeviceAccessKeyId; null when absent.",
+  })
+  readonly deviceAccessKeyId!: string | null;
+
+  @SealedField("The secret half of the credential")
+  sealedDeviceAccessKeySecret(_recipient: string): string | null {
+    return refuseSecret();
+  }
+}

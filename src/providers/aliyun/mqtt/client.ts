@@ -1,0 +1,45 @@
+// The call of ApsaraMQ for MQTT (2020-04-20) that tells about a device's credential, in the vendor's words.
+import { z } from "zod";
+import type { Connection } from "../../../device-certificate/product.ts";
+import type { CallOrigin } from "../../../errors.ts";
+import { integer, objectOf, readAnswer, text } from "../../answer.ts";
+import { createAliyunClient } from "../client.ts";
+import { ALIYUN_GATEWAY_ERRORS, ALIYUN_MQTT_ERRORS } from "../error-codes.ts";
+
+const DeviceCredentialAnswer = z.object({
+  // DeviceAccessKeySecret is not named here: it must go no further than this file.
+  DeviceCredential: objectOf({
+    ClientId: text,
+    InstanceId: text,
+    DeviceAccessKeyId: text,
+    CreateTime: integer,
+    UpdateTime: integer,
+  }),
+});
+
+export type DeviceCredential = NonNullable<
+  z.output<typeof DeviceCredentialAnswer>["DeviceCredential"]
+>;
+
+export function createAliyunMqttClient(connection: Connection, origin: CallOrigin) {
+  const client = createAliyunClient({
+    ...connection,
+    origin,
+    version: "2020-04-20",
+    errorTables: [ALIYUN_MQTT_ERRORS, ALIYUN_GATEWAY_ERRORS],
+  });
+
+  return {
+    /** `null` when the answer holds none. https://help.aliyun.com/document_detail/604857.html */
+    async getDeviceCredential(
+      instanceId: string,
+      clientId: string,
+    ): Promise<DeviceCredential | null> {
+      const answer = await client.request("GetDeviceCredential", {
+        InstanceId: instanceId,
+        ClientId: clientId,
+      });
+      return readAnswer(DeviceCredentialAnswer, answer, origin).DeviceCredential;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+// Alibaba Cloud ApsaraMQ for MQTT: the access credentials of devices.
+import type { CertificateProduct } from "../../../device-certificate/product.ts";
+import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
+import { aliyunCloud } from "../cloud.ts";
+import { AliyunMqttDeviceCredential } from "./certificate.ts";
+import { createAliyunMqttClient } from "./client.ts";
+import { getDeviceCredential } from "./limits.ts";
+import { toFacts } from "./mapper.ts";
+
+export const aliyunMqtt: CertificateProduct = {
+  prefix: "aliyun-mqtt",
+  cloud: aliyunCloud,
+  endpoint: { name: "mqtt", originOf: (region) => `https://onsmqtt.${region}.aliyuncs.com` },
+  limits: [getDeviceCredential],
+  key: [
+    {
+      name: "InstanceId",
+      argument: "instanceId",
+      description: "The MQTT instance that the credential is for.",
+      isId: true,
+    },
+    {
+      name: "ClientId",
+      argument: "clientId",
+      description: "The MQTT client that the credential is for, like GID_group@@@device.",
+      isId: false,
+    },
+  ],
+  certificateType: AliyunMqttDeviceCredential,
+  rootField: {
+    name: "aliyunMqttDeviceCredential",
+    description:
+      "The access credential of a device of ApsaraMQ for MQTT; null when the cloud has no such credential.",
+  },
+  detailFields: new Set(),
+
+  connect(connection) {
+    const origin = { provider: aliyunMqtt.prefix, connection: connection.name };
+    const client = createAliyunMqttClient(connection, origin);
+    const call = connection.caller(getDeviceCredential);
+
+    return {
+      fetch: (requests) =>
+        requests.map(async ({ key: [instanceId = "", clientId = ""], progress }) => {
+          const credential = await call(
+            () => client.getDeviceCredential(instanceId, clientId).catch(toNullWhenNotFound),
+            progress,
+          );
+          if (credential === null) return null;
+          const { InstanceId, ClientId } = credential;
+          if ((ClientId ?? clientId) !== clientId || (InstanceId ?? instanceId) !== instanceId) {
+            throw createMismatchError(origin);
+          }
+          return { facts: toFacts(instanceId, clientId, credential), hasDetail: true };
+        }),
+    };
+  },
+};

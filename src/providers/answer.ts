@@ -1,0 +1,91 @@
+// Reads a cloud's JSON answer: only declared fields pass, and each must have its documented type or be absent.
+import { z } from "zod";
+import { type CallOrigin, ProviderError } from "../errors.ts";
+import { CertificateNotFoundError } from "./vendor-errors.ts";
+
+/** A text; numbers count, because clouds are not consistent. Absent and `null` are `null`. */
+export const text = z
+  .union([z.string(), z.number().transform(String)])
+  .nullish()
+  .transform((value) => value ?? null);
+
+/** A whole number, also written as a text. Absent and `null` are `null`. */
+export const integer = z
+  .union([
+    z.int(),
+    z
+      .string()
+      .regex(/^-?\d+$/)
+      .transform(Number),
+  ])
+  .nullish()
+  .transform((value) => value ?? null);
+
+export const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? null);
+
+/** A list of `item`; absent and `null` are `null`. */
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z
+    .array(item)
+    .nullish()
+    .transform((value) => value ?? null);
+}
+
+/** An object with these fields; absent and `null` are `null`. Fields that are not named are dropped. */
+export function objectOf<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z
+    .object(shape)
+    .nullish()
+    .transform((value) => value ?? null);
+}
+
+/** Checks an answer against its schema; an answer of another shape is as good as none. */
+export function readAnswer<Schema extends z.ZodType>(
+  schema: Schema,
+  answer: unknown,
+  origin: CallOrigin,
+): z.output<Schema> {
+  const read = schema.safeParse(answer);
+  if (read.success) return read.data;
+  // Zod names paths and types, never the values that came.
+  throw new ProviderError("PROVIDER_UNAVAILABLE", {
+    origin,
+    message: "The cloud's answer could not be read.",
+    isRetryable: true,
+    cause: new Error(z.prettifyError(read.error)),
+  });
+}
+
+/** The items of a list answer that can be read; others are left to single calls. */
+export function readItems<Schema extends z.ZodType>(
+  schema: Schema,
+  items: readonly unknown[],
+): z.output<Schema>[] {
+  return items.flatMap((item) => {
+    const read = schema.safeParse(item);
+    return read.success ? [read.data] : [];
+  });
+}
+
+/** An answer about something else than what was asked for: never to be taken for it. */
+export function createMismatchError(origin: CallOrigin): ProviderError {
+  return new ProviderError("PROVIDER_UNAVAILABLE", {
+    origin,
+    message: "The cloud answered with another certificate than the one asked for.",
+    isRetryable: true,
+  });
+}
+
+/** For `catch`: that the cloud has no such certificate is an answer, not a failure. */
+export function toNullWhenNotFound(error: unknown): null {
+  if (error instanceof CertificateNotFoundError) return null;
+  throw error;
+}
+
+/** Milliseconds since 1970; 0 means never. */
+export function toDate(millis: number | null): Date | null {
+  return millis === null || millis === 0 ? null : new Date(millis);
+}

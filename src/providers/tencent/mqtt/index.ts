@@ -1,0 +1,93 @@
+// Tencent Cloud TDMQ for MQTT: device certificates.
+import type {
+  CertificateProduct,
+  CertificateReading,
+  CertificateRequest,
+} from "../../../device-certificate/product.ts";
+import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
+import { createBatchedSource } from "../../batched-source.ts";
+import { tencentCloud } from "../cloud.ts";
+import { TencentMqttDeviceCertificate } from "./certificate.ts";
+import { createTencentMqttClient, type DeviceCertificateItem } from "./client.ts";
+import { describeDeviceCertificate, describeDeviceCertificates, MAX_LISTED } from "./limits.ts";
+import { toCanonicalSn, toFacts, toSnSpellings } from "./mapper.ts";
+
+export const tencentMqtt: CertificateProduct = {
+  prefix: "tencent-mqtt",
+  cloud: tencentCloud,
+  endpoint: { name: "mqtt", originOf: () => "https://mqtt.tencentcloudapi.com" },
+  limits: [describeDeviceCertificate, describeDeviceCertificates],
+  key: [
+    {
+      name: "InstanceId",
+      argument: "instanceId",
+      description: "The MQTT instance that the certificate is registered with.",
+      isId: true,
+    },
+    {
+      name: "DeviceCertificateSn",
+      argument: "deviceCertificateSn",
+      description:
+        "Serial number of the certificate, hexadecimal, in any case and with or without leading zeros.",
+      isId: false,
+      pattern: { regExp: /^[0-9a-fA-F]{1,128}$/, expected: "a hexadecimal serial number" },
+      canonical: toCanonicalSn,
+    },
+  ],
+  certificateType: TencentMqttDeviceCertificate,
+  rootField: {
+    name: "tencentMqttDeviceCertificate",
+    description:
+      "A device certificate of Tencent Cloud TDMQ for MQTT; null when the cloud has no such certificate.",
+  },
+  detailFields: new Set(),
+
+  connect(connection) {
+    const origin = { provider: tencentMqtt.prefix, connection: connection.name };
+    const client = createTencentMqttClient(connection, origin);
+    const callSingle = connection.caller(describeDeviceCertificate);
+    const callList = connection.caller(describeDeviceCertificates);
+
+    return createBatchedSource<DeviceCertificateItem & { InstanceId: string }>({
+      maxValues: MAX_LISTED,
+      groupOf: ({ key: [instanceId = ""] }) => instanceId,
+      valuesOf: ({ key: [, sn = ""] }) => toSnSpellings(sn),
+      keyOf: ({ key: [, sn = ""] }) => toCanonicalSn(sn),
+      keyOfItem: ({ DeviceCertificateSn }) =>
+        DeviceCertificateSn === null ? null : toCanonicalSn(DeviceCertificateSn),
+      list: async (instanceId, sns, progress) => {
+        const items = await callList(
+          () => client.describeDeviceCertificates(instanceId, sns),
+          progress,
+        );
+        return items
+          .filter((item) => item.InstanceId === null || item.InstanceId === instanceId)
+          .map((item) => ({ ...item, InstanceId: instanceId }));
+      },
+      toReading: (item) => toReading(item.InstanceId, item),
+      fetchOne,
+    });
+
+    /** Asks for each spelling in turn, because whether the cloud tells them apart is undocumented. */
+    async function fetchOne(request: CertificateRequest): Promise<CertificateReading | null> {
+      const [instanceId = "", asked = ""] = request.key;
+      for (const sn of toSnSpellings(asked)) {
+        const item = await callSingle(
+          () => client.describeDeviceCertificate(instanceId, sn).catch(toNullWhenNotFound),
+          request.progress,
+        );
+        // An answer without a serial number is how the cloud may say that there is none.
+        if (!item?.DeviceCertificateSn) continue;
+        if (toCanonicalSn(item.DeviceCertificateSn) === toCanonicalSn(asked)) {
+          return toReading(instanceId, item);
+        }
+        throw createMismatchError(origin);
+      }
+      return null;
+    }
+  },
+};
+
+function toReading(instanceId: string, item: DeviceCertificateItem): CertificateReading {
+  return { facts: toFacts(instanceId, item), hasDetail: true };
+}

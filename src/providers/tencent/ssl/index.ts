@@ -1,0 +1,59 @@
+// Tencent Cloud SSL Certificates.
+import type { CertificateProduct } from "../../../device-certificate/product.ts";
+import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
+import { createBatchedSource } from "../../batched-source.ts";
+import { tencentCloud } from "../cloud.ts";
+import { DETAIL_FIELDS, TencentSslCertificate } from "./certificate.ts";
+import { type CertificateItem, createTencentSslClient } from "./client.ts";
+import { describeCertificate, describeCertificates, MAX_LISTED } from "./limits.ts";
+import { toFactsOfDetail, toFactsOfItem } from "./mapper.ts";
+
+export const tencentSsl: CertificateProduct = {
+  prefix: "tencent-ssl",
+  cloud: tencentCloud,
+  endpoint: { name: "ssl", originOf: () => "https://ssl.tencentcloudapi.com" },
+  limits: [describeCertificate, describeCertificates],
+  key: [
+    {
+      name: "CertificateId",
+      argument: "certificateId",
+      description: "The certificate's id in Tencent Cloud.",
+      isId: true,
+    },
+  ],
+  certificateType: TencentSslCertificate,
+  rootField: {
+    name: "tencentSslCertificate",
+    description:
+      "A certificate of Tencent Cloud SSL Certificates; null when the cloud has no such certificate.",
+  },
+  detailFields: new Set(DETAIL_FIELDS),
+
+  connect(connection) {
+    const origin = { provider: tencentSsl.prefix, connection: connection.name };
+    const client = createTencentSslClient(connection, origin);
+    const callSingle = connection.caller(describeCertificate);
+    const callList = connection.caller(describeCertificates);
+
+    return createBatchedSource<CertificateItem>({
+      maxValues: MAX_LISTED,
+      groupOf: () => "all",
+      valuesOf: ({ key }) => key,
+      keyOf: ({ key: [certificateId = ""] }) => certificateId,
+      keyOfItem: ({ CertificateId }) => CertificateId,
+      list: (_, certificateIds, progress) =>
+        callList(() => client.describeCertificates(certificateIds), progress),
+      toReading: (item) => ({ facts: toFactsOfItem(item), hasDetail: false }),
+      fetchOne: async ({ key: [certificateId = ""], progress }) => {
+        const detail = await callSingle(
+          () => client.describeCertificate(certificateId).catch(toNullWhenNotFound),
+          progress,
+        );
+        // An answer without an id is how the cloud may say that there is none.
+        if (!detail?.CertificateId) return null;
+        if (detail.CertificateId !== certificateId) throw createMismatchError(origin);
+        return { facts: toFactsOfDetail(detail), hasDetail: true };
+      },
+    });
+  },
+};

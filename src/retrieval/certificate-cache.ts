@@ -1,0 +1,86 @@
+// What the clouds said lately, for the whole process: each value fresh for as long as its status deserves.
+import { LRUCache } from "lru-cache";
+import { findKnownExpiry } from "../device-certificate/device-certificate.ts";
+import { type DeviceCertificateStatus, toStatus } from "../device-certificate/life-cycle.ts";
+import type { CertificateReading } from "../device-certificate/product.ts";
+
+/** How long a value counts as fresh, in seconds, by the certificate's status. */
+export interface Freshness {
+  readonly active: number;
+  readonly inactive: number;
+  readonly pending: number;
+  readonly expired: number;
+  readonly revoked: number;
+  readonly failed: number;
+  readonly notFound: number;
+}
+
+export interface CertificateCacheOptions {
+  readonly maxEntries: number;
+  readonly freshSeconds: Freshness;
+  /** How long past fresh a value may still be served, in seconds. */
+  readonly staleSeconds: number;
+}
+
+/** A value of the cache; `reading` is `null` where the cloud has no such certificate. */
+export interface CachedReading {
+  readonly reading: CertificateReading | null;
+  readonly fetchedAt: Date;
+  /** Monotonic, so that a jump of the system clock makes nothing older or younger. */
+  readonly storedAtMs: number;
+}
+
+export class CertificateCache {
+  readonly #entries: LRUCache<string, CachedReading>;
+  readonly #freshSeconds: Freshness;
+  readonly #staleSeconds: number;
+
+  constructor({ maxEntries, freshSeconds, staleSeconds }: CertificateCacheOptions) {
+    this.#entries = new LRUCache({ max: maxEntries });
+    this.#freshSeconds = freshSeconds;
+    this.#staleSeconds = staleSeconds;
+  }
+
+  /** What is held of a certificate, and whether it is fresh; `undefined` when nothing is held that may be served. */
+  find(
+    canonicalId: string,
+    needsDetail: boolean,
+  ): { cached: CachedReading; isFresh: boolean } | undefined {
+    const cached = this.#entries.get(canonicalId);
+    if (cached === undefined) return undefined;
+    if (needsDetail && cached.reading?.hasDetail === false) return undefined;
+    const ageSeconds = (performance.now() - cached.storedAtMs) / 1000;
+    const freshSeconds = this.#toFreshSeconds(cached);
+    if (ageSeconds >= freshSeconds + this.#staleSeconds) return undefined;
+    return { cached, isFresh: ageSeconds < freshSeconds };
+  }
+
+  store(canonicalId: string, reading: CertificateReading | null): CachedReading {
+    const cached = { reading, fetchedAt: new Date(), storedAtMs: performance.now() };
+    this.#entries.set(canonicalId, cached);
+    return cached;
+  }
+
+  /**
+   * By the status as it is now. Reading the certificate for it would make every question for a cheap field pay;
+   * a date that nobody has read yet only shortens the freshness.
+   */
+  #toFreshSeconds({ reading }: CachedReading): number {
+    if (reading === null) return this.#freshSeconds.notFound;
+    const { facts } = reading;
+    return this.#freshSeconds[
+      FRESHNESS_OF[toStatus(facts.reportedStatus, findKnownExpiry(facts), new Date())]
+    ];
+  }
+}
+
+const FRESHNESS_OF = {
+  ACTIVE: "active",
+  INACTIVE: "inactive",
+  PENDING: "pending",
+  EXPIRED: "expired",
+  REVOKED: "revoked",
+  FAILED: "failed",
+  // A word that we do not know may mean a state that passes.
+  UNKNOWN: "pending",
+} as const satisfies Record<DeviceCertificateStatus, keyof Freshness>;

@@ -1,0 +1,78 @@
+// From the classes to the federated schema: the only file that knows @apollo/subgraph.
+import {
+  buildSubgraphSchema,
+  type GraphQLResolverMap,
+  printSubgraphSchema,
+} from "@apollo/subgraph";
+import { type DocumentNode, type GraphQLSchema, parse, print, visit } from "graphql";
+import { type AuthCheckerFn, buildSchema, createResolversMap } from "type-graphql";
+import { holdsScope, type RequestContext } from "./context.ts";
+import {
+  CertificateResolver,
+  createProductResolver,
+} from "./device-certificate/certificate.resolver.ts";
+import { registerCloud } from "./device-certificate/cloud-provider.ts";
+import { createEntitiesResolver } from "./device-certificate/entities.ts";
+import type { CertificateProduct } from "./device-certificate/product.ts";
+import { RequestError } from "./errors.ts";
+import type { Scope } from "./scopes.ts";
+
+export interface SchemaOptions {
+  readonly products: readonly CertificateProduct[];
+  /** Whether `@requiresScopes` stands in the schema; it is enforced in any case. */
+  readonly authorizationDirectives?: boolean;
+}
+
+export interface SubgraphSchema {
+  readonly schema: GraphQLSchema;
+  /** What composers and gateways take. */
+  readonly sdl: string;
+}
+
+/** The newest version that the composers of all common gateways take. */
+const FEDERATION = "https://specs.apollo.dev/federation/v2.9";
+const REQUIRES_SCOPES = "requiresScopes";
+
+export async function createSchema({
+  products,
+  authorizationDirectives = true,
+}: SchemaOptions): Promise<SubgraphSchema> {
+  for (const { cloud } of products) registerCloud(cloud);
+  const plain = await buildSchema({
+    resolvers: [CertificateResolver, ...products.map(createProductResolver)],
+    orphanedTypes: products.map(({ certificateType }) => certificateType),
+    authChecker: checkScopes,
+    validate: false,
+    // The federation directives are not defined before the subgraph is built.
+    skipCheck: true,
+  });
+  const document = parse(printSubgraphSchema(plain));
+  const imports = ["@key", ...(authorizationDirectives ? [`@${REQUIRES_SCOPES}`] : [])];
+  const names = imports.map((name) => `"${name}"`).join(", ");
+  const link = `extend schema\n  @link(url: "${FEDERATION}", import: [${names}])`;
+  const definitions = print(toSubgraphDocument(document, authorizationDirectives));
+  const sdl = `${link}\n\n${definitions}\n`;
+  // Two libraries' types of one and the same shape.
+  const resolvers = createResolversMap(plain) as GraphQLResolverMap<RequestContext>;
+  const schema = buildSubgraphSchema([{ typeDefs: parse(sdl), resolvers }]);
+  // The library's own resolver gives up the whole list when one representation is malformed.
+  const entities = schema.getQueryType()?.getFields()["_entities"];
+  if (entities) entities.resolve = createEntitiesResolver(products);
+  return { schema, sdl };
+}
+
+const checkScopes: AuthCheckerFn<RequestContext, Scope> = ({ context }, requiredScopes) => {
+  const missing = requiredScopes.filter((scope) => !holdsScope(context.caller, scope));
+  if (missing.length === 0) return true;
+  throw new RequestError("FORBIDDEN", `This field needs the scope ${missing.join(" and ")}.`, {
+    requiredScopes,
+  });
+};
+
+/** Without what the link says already, and without the scopes for gateways that refuse them. */
+function toSubgraphDocument(document: DocumentNode, hasScopes: boolean): DocumentNode {
+  return visit(document, {
+    SchemaDefinition: () => null,
+    Directive: ({ name }) => (!hasScopes && name.value === REQUIRES_SCOPES ? null : undefined),
+  });
+}

@@ -1,0 +1,68 @@
+// GraphQL over HTTP at /graphql.
+import type { ApolloServer } from "@apollo/server";
+import { fastifyApolloHandler } from "@as-integrations/fastify";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Caller, RequestContext } from "../context.ts";
+import type { Log } from "../log.ts";
+import type { Authenticate } from "./caller.ts";
+
+/** A thousand ids take about 70 kB. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+export interface HttpOptions {
+  readonly apollo: ApolloServer<RequestContext>;
+  readonly authenticate: Authenticate;
+  readonly createContext: (caller: Caller) => RequestContext;
+  readonly log: Log;
+}
+
+/** The engine must have been started. */
+export function createHttp({
+  apollo,
+  authenticate,
+  createContext,
+  log,
+}: HttpOptions): FastifyInstance {
+  const http = Fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: "idle" });
+  const callers = new WeakMap<FastifyRequest, Caller>();
+
+  http.addHook("onRequest", async (request, reply) => {
+    const caller = authenticate(request.headers);
+    if (caller === null) return refuse(reply, 401, "UNAUTHENTICATED", "There is no valid caller.");
+    callers.set(request, caller);
+  });
+  http.setNotFoundHandler((_request, reply) =>
+    refuse(reply, 404, "NOT_FOUND", "There is nothing here; GraphQL is at /graphql."),
+  );
+  http.setErrorHandler((error, _request, reply) => {
+    const status = toStatus(error);
+    if (status >= 500) log.error({ err: error }, "an HTTP request failed");
+    const message = status >= 500 ? "Internal server error." : "The request could not be read.";
+    return refuse(reply, status, status >= 500 ? "INTERNAL_SERVER_ERROR" : "BAD_REQUEST", message);
+  });
+  http.route({
+    url: "/graphql",
+    method: ["GET", "POST"],
+    handler: fastifyApolloHandler(apollo, {
+      context: async (request) => {
+        const caller = callers.get(request);
+        if (caller === undefined) throw new Error("a request without a caller");
+        return createContext(caller);
+      },
+    }),
+  });
+  return http;
+}
+
+function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+  return reply
+    .code(status)
+    .type("application/json; charset=utf-8")
+    .send({ errors: [{ message, extensions: { code } }] });
+}
+
+function toStatus(error: unknown): number {
+  const status =
+    typeof error === "object" && error !== null && "statusCode" in error ? error.statusCode : 500;
+  return typeof status === "number" && status >= 400 ? status : 500;
+}

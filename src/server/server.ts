@@ -1,0 +1,80 @@
+// Puts a configured subgraph on the network, and takes it off again without losing a request.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config/index.ts";
+import { createRequestContext, type Subgraph } from "../context.ts";
+import { CertificateCatalog } from "../device-certificate/certificate-id.ts";
+import type { CertificateProduct } from "../device-certificate/product.ts";
+import type { Log } from "../log.ts";
+import { connectProducts } from "../providers/connect.ts";
+import { CertificateCache } from "../retrieval/certificate-cache.ts";
+import { Retrieval } from "../retrieval/retrieval.ts";
+import { createSchema } from "../schema.ts";
+import { createAdmin, Readiness } from "./admin.ts";
+import { createApollo } from "./apollo.ts";
+import { createAuthenticate } from "./caller.ts";
+import { createHttp } from "./http.ts";
+import { createMetrics } from "./metrics.ts";
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly products: readonly CertificateProduct[];
+  readonly log: Log;
+}
+
+export interface Server {
+  /** Where GraphQL is: `http://127.0.0.1:4001/graphql`. */
+  readonly url: string;
+  /** Where `/livez`, `/readyz` and `/metrics` are. */
+  readonly adminUrl: string;
+  /** Unready at once, serving for `server.drainSeconds` more, then what is in flight is answered. Safe to call twice. */
+  drain(): Promise<void>;
+  /** The same without the wait. */
+  close(): Promise<void>;
+}
+
+export async function startServer({ config, products, log }: ServerOptions): Promise<Server> {
+  const { host, port, adminPort, drainSeconds } = config.server;
+  const readiness = new Readiness();
+  const metrics = createMetrics();
+  const admin = createAdmin(readiness, metrics);
+  const adminUrl = await admin.listen({ host, port: adminPort });
+
+  const connected = await connectProducts({
+    products,
+    connections: config.connections,
+    withinMs: config.answer.withinMs,
+    log,
+    onCall: metrics.onCall,
+  });
+  const subgraph: Subgraph = {
+    catalog: new CertificateCatalog(connected.products),
+    retrieval: new Retrieval({ cache: new CertificateCache(config.cache), log }),
+    answer: config.answer,
+  };
+  const { authorizationDirectives } = config.schema;
+  const { schema } = await createSchema({ products, authorizationDirectives });
+  const apollo = createApollo({ schema, log, metrics });
+  await apollo.start();
+  const http = createHttp({
+    apollo,
+    authenticate: createAuthenticate(config.auth),
+    createContext: (caller) => createRequestContext(subgraph, caller),
+    log,
+  });
+  const url = `${await http.listen({ host, port })}/graphql`;
+  readiness.set();
+
+  let ended: Promise<void> | undefined;
+  const end = (waitSeconds: number): Promise<void> => {
+    ended ??= (async () => {
+      readiness.set("draining");
+      await sleep(waitSeconds * 1000);
+      await http.close();
+      await apollo.stop();
+      await connected.close();
+      await admin.close();
+    })();
+    return ended;
+  };
+  return { url, adminUrl, drain: () => end(drainSeconds), close: () => end(0) };
+}
