@@ -1,6 +1,7 @@
 // What lives for one request: who asks, until when an answer is wanted, and the loader.
 import { CertificateLoader } from "./device-certificate/certificate.loader.ts";
 import type { CertificateCatalog } from "./device-certificate/certificate-id.ts";
+import { RequestError } from "./errors.ts";
 import type { Retrieval } from "./retrieval/retrieval.ts";
 import type { Scope } from "./scopes.ts";
 
@@ -26,14 +27,19 @@ export function createRequestContext(
   { catalog, retrieval, answer }: Subgraph,
   caller: Caller,
 ): RequestContext {
-  const deadlineMs = performance.now() + answer.withinMs;
+  const requester = { deadlineMs: performance.now() + answer.withinMs };
   return {
     caller,
-    certificates: new CertificateLoader({ catalog, retrieval, deadlineMs }),
+    certificates: new CertificateLoader({ catalog, retrieval, requester }),
     maxEntities: answer.maxEntities,
   };
 }
 
-export function holdsScope({ scopes }: Caller, scope: Scope): boolean {
-  return scopes.has(scope);
+/** Throws `FORBIDDEN` unless the caller holds all of these scopes. */
+export function requireScopes({ scopes }: Caller, requiredScopes: readonly Scope[]): void {
+  const missing = requiredScopes.filter((scope) => !scopes.has(scope));
+  if (missing.length === 0) return;
+  throw new RequestError("FORBIDDEN", `This field needs the scope ${missing.join(" and ")}.`, {
+    requiredScopes,
+  });
 }

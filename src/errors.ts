@@ -78,6 +78,8 @@ export interface ProviderErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** Whether the same call may succeed when it is made again at once; a column of the vendor's error table. */
   readonly isRetryable?: boolean;
+  /** For how long the cloud asked not to be called at all, in milliseconds. */
+  readonly pauseMs?: number | undefined;
   /** For the log only. Must not hold the cloud's answer: that may hold secrets. */
   readonly cause?: unknown;
 }
@@ -87,6 +89,7 @@ export class ProviderError extends GraphQLError {
   readonly code: ProviderErrorCode;
   readonly isRetryable: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly pauseMs: number | undefined;
 
   constructor(code: ProviderErrorCode, options: ProviderErrorOptions) {
     const { origin, message, providerCode, requestId, retryAfterMs, isRetryable = false } = options;
@@ -104,6 +107,7 @@ export class ProviderError extends GraphQLError {
     this.code = code;
     this.isRetryable = isRetryable;
     this.retryAfterMs = retryAfterMs;
+    this.pauseMs = options.pauseMs;
     if (options.cause !== undefined) this.cause = options.cause;
   }
 }

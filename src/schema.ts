@@ -6,7 +6,7 @@ import {
 } from "@apollo/subgraph";
 import { type DocumentNode, type GraphQLSchema, parse, print, visit } from "graphql";
 import { type AuthCheckerFn, buildSchema, createResolversMap } from "type-graphql";
-import { holdsScope, type RequestContext } from "./context.ts";
+import { type RequestContext, requireScopes } from "./context.ts";
 import {
   CertificateResolver,
   createProductResolver,
@@ -14,7 +14,6 @@ import {
 import { registerCloud } from "./device-certificate/cloud-provider.ts";
 import { createEntitiesResolver } from "./device-certificate/entities.ts";
 import type { CertificateProduct } from "./device-certificate/product.ts";
-import { RequestError } from "./errors.ts";
 import type { Scope } from "./scopes.ts";
 
 export interface SchemaOptions {
@@ -62,11 +61,8 @@ export async function createSchema({
 }
 
 const checkScopes: AuthCheckerFn<RequestContext, Scope> = ({ context }, requiredScopes) => {
-  const missing = requiredScopes.filter((scope) => !holdsScope(context.caller, scope));
-  if (missing.length === 0) return true;
-  throw new RequestError("FORBIDDEN", `This field needs the scope ${missing.join(" and ")}.`, {
-    requiredScopes,
-  });
+  requireScopes(context.caller, requiredScopes);
+  return true;
 };
 
 /** Without what the link says already, and without the scopes for gateways that refuse them. */

@@ -48,9 +48,7 @@ export class CertificateCatalog {
   /** Throws `BAD_USER_INPUT` with a message that names the segment. */
   resolveId(id: unknown): CertificateReference {
     if (typeof id !== "string") throw badId("expected a string", id);
-    if (id.length > MAX_ID_LENGTH) {
-      throw badId(`expected at most ${MAX_ID_LENGTH} characters, got ${id.length}`);
-    }
+    checkLength(id);
     const [prefix = "", connection, ...key] = id.split(":");
     const connections = this.#byPrefix.get(prefix);
     if (connections === undefined) {
@@ -80,7 +78,9 @@ export class CertificateCatalog {
     const values = connected.product.key.map((segment, index) =>
       checkSegment(segment, key[index] ?? ""),
     );
-    return toReference(formatCertificateId(prefix, connection, key), connected, values);
+    const id = formatCertificateId(prefix, connection, key);
+    checkLength(id);
+    return toReference(id, connected, values);
   }
 }
 
@@ -112,6 +112,11 @@ function findConnection(
   throw badId(`segment "connection": expected one configured for ${prefix} (${known})`, name);
 }
 
+function checkLength(id: string): void {
+  if (id.length <= MAX_ID_LENGTH) return;
+  throw badId(`expected at most ${MAX_ID_LENGTH} characters, got ${id.length}`);
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
 
@@ -120,6 +125,8 @@ function checkSegment({ name, pattern }: KeySegment, value: string): string {
   if (CONTROL_CHARACTER.test(value)) {
     throw badId(`segment "${name}": expected no control characters`, value);
   }
+  // Half a character cannot be sent to any cloud.
+  if (!value.isWellFormed()) throw badId(`segment "${name}": expected well-formed Unicode`, value);
   if (pattern !== undefined && !pattern.regExp.test(value)) {
     throw badId(`segment "${name}": expected ${pattern.expected}`, value);
   }

@@ -1,5 +1,6 @@
 // Collects what one request asks for, so that all of it is retrieved together.
 import DataLoader from "dataloader";
+import type { Requester } from "../quota/quota.ts";
 import type { Retrieval } from "../retrieval/retrieval.ts";
 import type { CertificateCatalog, CertificateReference } from "./certificate-id.ts";
 import { createCertificate, type DeviceCertificate } from "./device-certificate.ts";
@@ -7,8 +8,8 @@ import { createCertificate, type DeviceCertificate } from "./device-certificate.
 export interface CertificateLoaderOptions {
   readonly catalog: CertificateCatalog;
   readonly retrieval: Retrieval;
-  /** When the answer is wanted, on the monotonic clock. */
-  readonly deadlineMs: number;
+  /** Whom the answers are for, and until when. */
+  readonly requester: Requester;
 }
 
 interface LoaderKey {
@@ -21,9 +22,9 @@ export class CertificateLoader {
   readonly #catalog: CertificateCatalog;
   readonly #loader: DataLoader<LoaderKey, DeviceCertificate | null, string>;
 
-  constructor({ catalog, retrieval, deadlineMs }: CertificateLoaderOptions) {
+  constructor({ catalog, retrieval, requester }: CertificateLoaderOptions) {
     this.#catalog = catalog;
-    this.#loader = new DataLoader((keys) => loadAll(retrieval, keys, deadlineMs), {
+    this.#loader = new DataLoader((keys) => loadAll(retrieval, keys, requester), {
       // Spellings of one certificate differ in the id that is answered, so they are told apart here.
       cacheKeyFn: ({ reference, needsDetail }) => `${needsDetail} ${reference.id}`,
     });
@@ -56,9 +57,9 @@ export class CertificateLoader {
 async function loadAll(
   retrieval: Retrieval,
   keys: readonly LoaderKey[],
-  deadlineMs: number,
+  requester: Requester,
 ): Promise<(DeviceCertificate | null | Error)[]> {
-  const outcomes = await Promise.allSettled(retrieval.load(keys, deadlineMs));
+  const outcomes = await Promise.allSettled(retrieval.load(keys, requester));
   const readAt = new Date();
   return outcomes.map((outcome, index) => {
     const key = keys[index];

@@ -4,6 +4,7 @@ import {
   Arg,
   Args,
   ArgsType,
+  Authorized,
   type ClassType,
   Ctx,
   Field,
@@ -14,12 +15,14 @@ import {
 } from "type-graphql";
 import type { RequestContext } from "../context.ts";
 import { RequestError } from "../errors.ts";
+import { SCOPES, type Scope } from "../scopes.ts";
 import { DeviceCertificate } from "./device-certificate.ts";
 import type { CertificateProduct, KeySegment } from "./product.ts";
 import { collectSelectedFields } from "./selected-fields.ts";
 
 @Resolver()
 export class CertificateResolver {
+  @Authorized<Scope>(SCOPES.read)
   @Query(() => DeviceCertificate, {
     nullable: true,
     description: "The certificate of this id; null when the cloud has no such certificate.",
@@ -32,6 +35,7 @@ export class CertificateResolver {
     return certificates.loadById(id, collectSelectedFields(info));
   }
 
+  @Authorized<Scope>(SCOPES.read)
   @Query(() => [DeviceCertificate], {
     nullable: "itemsAndList",
     description:
@@ -69,6 +73,7 @@ export function createProductResolver({
 
   @Resolver()
   class ProductResolver {
+    @Authorized<Scope>(SCOPES.read)
     @Query(() => certificateType, {
       name: rootField.name,
       nullable: true,

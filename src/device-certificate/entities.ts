@@ -1,7 +1,8 @@
 // Resolves representations of certificates, by which gateways ask for entities: each on its own, by its id alone.
 import type { GraphQLResolveInfo } from "graphql";
-import type { RequestContext } from "../context.ts";
+import { type RequestContext, requireScopes } from "../context.ts";
 import { RequestError } from "../errors.ts";
+import { SCOPES } from "../scopes.ts";
 import { checkEntityCount } from "./certificate.resolver.ts";
 import { DeviceCertificate, X509DeviceCertificate } from "./device-certificate.ts";
 import type { CertificateProduct } from "./product.ts";
@@ -26,6 +27,7 @@ export function createEntitiesResolver(products: readonly CertificateProduct[]):
   ]);
 
   return (_source, { representations }, context, info) => {
+    requireScopes(context.caller, [SCOPES.read]);
     checkEntityCount("representations", representations.length, context.maxEntities);
     const fields = collectSelectedFields(info);
     return representations.map(async (representation) => {

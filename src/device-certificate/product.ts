@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import type { CloudCaller } from "../providers/caller.ts";
 import type { CredentialSource } from "../providers/credentials.ts";
 import type { Transport } from "../providers/transport.ts";
-import type { CallLimit, CallProgress } from "../quota/quota.ts";
+import type { CallLimit, CallTicket } from "../quota/quota.ts";
 import type { CertificateFacts, DeviceCertificate } from "./device-certificate.ts";
 
 /** A cloud whose products share one kind of account, credentials and signature. */
@@ -21,7 +21,7 @@ export interface Cloud {
   /** The region that the configuration's example shows. */
   readonly exampleRegion: string;
   /** The vendor's own credential chain (role, OIDC, profile, metadata), loaded only when it is asked for. */
-  openCredentialChain(): Promise<CredentialSource>;
+  openCredentialChain(log: Log): Promise<CredentialSource>;
 }
 
 /** One segment of a certificate id behind the connection's name. */
@@ -58,8 +58,8 @@ export interface CertificateRequest {
   readonly key: readonly string[];
   /** Whether a field of `CertificateProduct.detailFields` is wanted. */
   readonly needsDetail: boolean;
-  /** To be given to the caller of the call that answers this request. */
-  readonly progress: CallProgress;
+  /** To be given to every call that is made for this request. */
+  readonly ticket: CallTicket;
 }
 
 /** What a cloud said of one certificate. */

@@ -1,5 +1,6 @@
 // Reads X.509 certificates however a cloud sends them: PEM, a chain, bare base64, base64 of PEM.
 import { type KeyObject, X509Certificate } from "node:crypto";
+import { findAttribute, readNameValues, toRfc4514 } from "./distinguished-name.ts";
 
 /** What a certificate says of itself. */
 export interface X509Facts {
@@ -55,16 +56,25 @@ const PEM_BLOCK = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const DER_SEQUENCE = 0x30;
 
+/** Whether it may be a certificate: a sequence that starts with a sequence, where private keys start with a number. */
+function isCertificateLike(der: Buffer): boolean {
+  const length = der[1] ?? 0;
+  const first = 2 + (length > 0x80 ? length - 0x80 : 0);
+  return der[0] === DER_SEQUENCE && der[first] === DER_SEQUENCE;
+}
+
 function toDer(text: string): Buffer[] {
   // Some consoles store line ends as the two characters "\n".
   const lines = text.replaceAll("\\n", "\n");
   if (lines.includes("-----BEGIN")) {
-    return [...lines.matchAll(PEM_BLOCK)].map(([, body]) => Buffer.from(body ?? "", "base64"));
+    return [...lines.matchAll(PEM_BLOCK)]
+      .map(([, body]) => Buffer.from(body ?? "", "base64"))
+      .filter(isCertificateLike);
   }
   const bare = lines.replace(/\s+/g, "");
   if (!BASE64.test(bare)) return [];
   const decoded = Buffer.from(bare, "base64");
-  if (decoded[0] === DER_SEQUENCE) return [decoded];
+  if (decoded[0] === DER_SEQUENCE) return isCertificateLike(decoded) ? [decoded] : [];
   return decoded.toString("latin1", 0, 10) === "-----BEGIN" ? toDer(decoded.toString("utf8")) : [];
 }
 
@@ -72,13 +82,14 @@ function readFacts(der: readonly Buffer[]): X509Facts | null {
   const certificates = der.flatMap((bytes) => readCertificate(bytes) ?? []);
   const leaf = findLeaf(certificates);
   if (leaf === undefined) return null;
-  const subject = toRfc4514(leaf.subject);
+  const values = readNameValues(leaf.raw);
+  const subject = toRfc4514(leaf.subject, values.subject);
   return {
     serialNumber: leaf.serialNumber,
     commonName: findAttribute(subject, "CN"),
     organizationalUnit: findAttribute(subject, "OU"),
     subject: subject.join(","),
-    issuer: toRfc4514(leaf.issuer).join(","),
+    issuer: toRfc4514(leaf.issuer, values.issuer).join(","),
     subjectAltNames: toSubjectAltNames(leaf.subjectAltName),
     notBefore: leaf.validFromDate,
     notAfter: leaf.validToDate,
@@ -102,33 +113,6 @@ function findLeaf(certificates: readonly X509Certificate[]): X509Certificate | u
   const isIssuerOfAnother = (candidate: X509Certificate) =>
     certificates.some((other) => other !== candidate && other.checkIssued(candidate));
   return certificates.find((candidate) => !isIssuerOfAnother(candidate)) ?? certificates[0];
-}
-
-/**
- * The relative distinguished names, most specific first. node:crypto has one a line in the encoded order,
- * with the escapes of RFC 2253, and " + " within a multi-valued one.
- */
-function toRfc4514(name: string | undefined): string[] {
-  if (!name) return [];
-  return name
-    .split("\n")
-    .reverse()
-    .map((line) => line.replaceAll(" + ", "+"));
-}
-
-function findAttribute(names: readonly string[], type: string): string | null {
-  for (const name of names) {
-    for (const attribute of name.split(/(?<!\\)\+/)) {
-      if (attribute.startsWith(`${type}=`)) return unescapeValue(attribute.slice(type.length + 1));
-    }
-  }
-  return null;
-}
-
-function unescapeValue(value: string): string {
-  return value.replace(/\\(?:([0-9A-Fa-f]{2})|(.))/g, (_, hex: string | undefined, character) =>
-    hex === undefined ? character : String.fromCharCode(Number.parseInt(hex, 16)),
-  );
 }
 
 const ALT_NAME = /(?:^|, )([A-Za-z][A-Za-z ]*):("(?:[^"\\]|\\.)*"|[^,]*)/g;
@@ -158,14 +142,8 @@ const ALGORITHM_NAMES: Readonly<Record<string, string>> = {
   x448: "X448",
 };
 
-const CURVE_BITS: Readonly<Record<string, number>> = {
-  secp224r1: 224,
-  prime256v1: 256,
-  secp256k1: 256,
-  secp384r1: 384,
-  secp521r1: 521,
-  SM2: 256,
-};
+/** The object identifier of the curve, 1.2.156.10197.1.301, in DER. */
+const SM2_CURVE = Buffer.from("06082a811ccf5501822d", "hex");
 
 const FIXED_BITS: Readonly<Record<string, number>> = {
   ed25519: 256,
@@ -184,11 +162,21 @@ function readPublicKey(
     // OpenSSL knows the certificate but not this kind of key.
     return { publicKeyAlgorithm: null, publicKeyBits: null };
   }
+  // node:crypto has no name for the keys of China's national algorithms.
+  if (key.export({ type: "spki", format: "der" }).includes(SM2_CURVE)) {
+    return { publicKeyAlgorithm: "SM2", publicKeyBits: 256 };
+  }
   const type = key.asymmetricKeyType ?? "";
   const details = key.asymmetricKeyDetails;
   return {
     publicKeyAlgorithm: ALGORITHM_NAMES[type] ?? null,
     publicKeyBits:
-      details?.modulusLength ?? CURVE_BITS[details?.namedCurve ?? ""] ?? FIXED_BITS[type] ?? null,
+      details?.modulusLength ?? toCurveBits(details?.namedCurve) ?? FIXED_BITS[type] ?? null,
   };
+}
+
+/** OpenSSL's names of curves hold their size: prime256v1, secp521r1, brainpoolP384r1. */
+function toCurveBits(curve: string | undefined): number | undefined {
+  const digits = /\d{3}/.exec(curve ?? "")?.[0];
+  return digits === undefined ? undefined : Number(digits);
 }

@@ -31,7 +31,8 @@ export function toCanary(...parts: readonly (string | number)[]): string {
 
 /** The value of a table that the index falls on, the table repeated without end. */
 export function pickFrom<T>(table: readonly [T, ...T[]], index: number): T {
-  return table[index % table.length] ?? table[0];
+  const value = table[index % table.length];
+  return value === undefined ? table[0] : value;
 }
 
 /** Numbers from 0 to 1 in an order that follows from the seed. */

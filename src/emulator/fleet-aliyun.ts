@@ -108,6 +108,7 @@ export function createAliyunIotFleet(options: FleetOptions): FleetProduct<Aliyun
   return createFleetProduct({
     prefix: "aliyun-iot",
     size: options.size,
+    toKey: toIotKey,
     create: (index) => createIotCertificate(options, authority, index),
   });
 }
@@ -116,6 +117,7 @@ export function createAliyunMqttFleet(options: FleetOptions): FleetProduct<Aliyu
   return createFleetProduct({
     prefix: "aliyun-mqtt",
     size: options.size,
+    toKey: toMqttKey,
     create: (index) => createMqttCredential(options, index),
   });
 }
@@ -126,10 +128,8 @@ function createIotCertificate(
   index: number,
 ): AliyunIotCertificate {
   const scene = pickFrom(SCENES, index);
-  const productKey = pickFrom(ALIYUN_IOT_PRODUCT_KEYS, index);
-  const number = toDeviceNumber(index);
-  // Device names may hold `-`, `_`, `@`, `.` and `:`, and the last has to be escaped in ids.
-  const deviceName = index % 7 === 6 ? `line:2@hall.b_${number}` : `sensor-${number}`;
+  const key = toIotKey(index);
+  const [productKey, deviceName] = key;
   const certSn = toCertSn(seed, index);
   const encoding = pickFrom(ENCODINGS, index);
   const x509 =
@@ -143,7 +143,6 @@ function createIotCertificate(
         })
       : null;
   const canary = toCanary(seed, "aliyun-iot private key", index);
-  const key = [productKey, deviceName];
   return {
     index,
     id: toCertificateId("aliyun-iot", key),
@@ -172,6 +171,13 @@ function createIotCertificate(
   };
 }
 
+function toIotKey(index: number): readonly [productKey: string, deviceName: string] {
+  const number = toDeviceNumber(index);
+  // Device names may hold `-`, `_`, `@`, `.` and `:`, and the last has to be escaped in ids.
+  const deviceName = index % 7 === 6 ? `line:2@hall.b_${number}` : `sensor-${number}`;
+  return [pickFrom(ALIYUN_IOT_PRODUCT_KEYS, index), deviceName];
+}
+
 function toCertificateText(
   { certificate, authority }: X509Facts,
   encoding: AliyunIotEncoding,
@@ -195,11 +201,10 @@ function toCertSn(seed: string, index: number): string {
 }
 
 function createMqttCredential({ seed, now }: FleetOptions, index: number): AliyunMqttCredential {
-  const instanceId = pickFrom(ALIYUN_MQTT_INSTANCES, index);
-  const clientId = toClientId(index);
+  const key = toMqttKey(index);
+  const [instanceId, clientId] = key;
   const secret = toCanary(seed, "aliyun-mqtt device access key secret", index);
   const created = now.getTime() - (1 + ((index * 37) % 400)) * DAY_MS + (index % 1000);
-  const key = [instanceId, clientId];
   return {
     index,
     id: toCertificateId("aliyun-mqtt", key),
@@ -219,10 +224,14 @@ function createMqttCredential({ seed, now }: FleetOptions, index: number): Aliyu
   };
 }
 
+function toMqttKey(index: number): readonly [instanceId: string, clientId: string] {
+  return [pickFrom(ALIYUN_MQTT_INSTANCES, index), toClientId(index)];
+}
+
 /** `<group>@@@<device>`; some with what queries, signatures and ids must escape. */
 function toClientId(index: number): string {
   const number = toDeviceNumber(index);
-  switch (index % 8) {
+  switch (index % 9) {
     case 3:
       return `GID_emulated@@@line:2 ${number}`;
     case 5:

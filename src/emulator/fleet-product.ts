@@ -45,6 +45,8 @@ export interface FleetProduct<T extends FleetCertificate> {
 export interface FleetProductOptions<T extends FleetCertificate> {
   readonly prefix: string;
   readonly size: number;
+  /** Of certificates that are listed and looked up, but need not be made for it. */
+  readonly toKey: (index: number) => readonly string[];
   readonly create: (index: number) => T;
   /** The one spelling of keys that the cloud holds for equal; by default the key as it is. */
   readonly toCanonicalKey?: (key: readonly string[]) => readonly string[];
@@ -53,9 +55,9 @@ export interface FleetProductOptions<T extends FleetCertificate> {
 export function createFleetProduct<T extends FleetCertificate>(
   options: FleetProductOptions<T>,
 ): FleetProduct<T> {
-  const { prefix, size, create, toCanonicalKey = (key) => key } = options;
+  const { prefix, size, toKey, create, toCanonicalKey = (key) => key } = options;
   const made = new Map<number, T>();
-  let byKey: Map<string, T> | undefined;
+  let indexByKey: Map<string, number> | undefined;
 
   const at = (index: number): T => {
     const known = made.get(index);
@@ -67,18 +69,20 @@ export function createFleetProduct<T extends FleetCertificate>(
     made.set(index, certificate);
     return certificate;
   };
-  const all = () => Array.from({ length: size }, (_, index) => at(index));
+  const forEachIndex = <U>(convert: (index: number) => U) =>
+    Array.from({ length: size }, (_, index) => convert(index));
   const toMapKey = (key: readonly string[]) => JSON.stringify(toCanonicalKey(key));
 
   return {
     prefix,
     size,
     at,
-    all,
-    ids: () => all().map(({ id }) => id),
+    all: () => forEachIndex(at),
+    ids: () => forEachIndex((index) => toCertificateId(prefix, toKey(index))),
     find: (...key) => {
-      byKey ??= new Map(all().map((certificate) => [toMapKey(certificate.key), certificate]));
-      return byKey.get(toMapKey(key));
+      indexByKey ??= new Map(forEachIndex((index) => [toMapKey(toKey(index)), index] as const));
+      const index = indexByKey.get(toMapKey(key));
+      return index === undefined ? undefined : at(index);
     },
   };
 }

@@ -32,7 +32,7 @@ export interface TencentMqttItem {
 
 export interface TencentMqttCertificate extends FleetCertificate {
   readonly instanceId: string;
-  /** As the cloud spells it: without its leading zero for one in six. */
+  /** As the cloud spells it: without its leading zero for one in nine. */
   readonly serialNumber: string;
   /** All 40 digits. */
   readonly fullSerialNumber: string;
@@ -62,7 +62,10 @@ interface Scene {
 
 const ACTIVE: Scene = { status: "ACTIVE", validity: "valid", expectedStatus: "ACTIVE" };
 
-/** Mostly healthy, as fleets are; the status and the dates of some contradict each other. */
+/**
+ * Mostly healthy, as fleets are; the status and the dates of some contradict each other.
+ * An odd number of scenes, so that each of the four instances sees all of them.
+ */
 const SCENES: readonly [Scene, ...Scene[]] = [
   ACTIVE,
   { status: "ACTIVE", validity: "expiringSoon", expectedStatus: "ACTIVE" },
@@ -76,7 +79,6 @@ const SCENES: readonly [Scene, ...Scene[]] = [
   { status: "ACTIVE", validity: "expired", expectedStatus: "EXPIRED" },
   { status: "REVOKED", validity: "expired", expectedStatus: "REVOKED" },
   { status: "ACTIVE", validity: "notYetValid", expectedStatus: "ACTIVE" },
-  ACTIVE,
   { status: "INACTIVE", validity: "expired", expectedStatus: "EXPIRED" },
   ACTIVE,
   // The documentation names four statuses and does not say that there are no others.
@@ -99,6 +101,7 @@ export function createTencentMqttFleet(
   return createFleetProduct({
     prefix: "tencent-mqtt",
     size: options.size,
+    toKey: (index) => toKey(options.seed, index),
     create: (index) => createCertificate(options, authority, index),
     toCanonicalKey: ([instanceId = "", serialNumber = ""]) => [
       instanceId,
@@ -118,9 +121,9 @@ function createCertificate(
   index: number,
 ): TencentMqttCertificate {
   const scene = pickFrom(SCENES, index);
-  const instanceId = pickFrom(TENCENT_MQTT_INSTANCES, index);
+  const key = toKey(seed, index);
+  const [instanceId, serialNumber] = key;
   const fullSerialNumber = toFullSerialNumber(seed, index);
-  const serialNumber = index % 6 === 5 ? fullSerialNumber.slice(1) : fullSerialNumber;
   const isChain = index % 5 === 4;
   const x509 = planX509({
     index,
@@ -129,7 +132,6 @@ function createCertificate(
     serialNumber: BigInt(`0x${fullSerialNumber}`),
     validity: scene.validity,
   });
-  const key = [instanceId, serialNumber];
   const isPending = scene.status === "PENDING_ACTIVATION";
   const created = Math.min(x509.notBefore.getTime(), now.getTime() - 3 * DAY_MS) + (index % 1000);
   const facts = {
@@ -170,6 +172,11 @@ function createCertificate(
         : x509.certificate.pem,
     }),
   };
+}
+
+function toKey(seed: string, index: number): readonly [instanceId: string, serialNumber: string] {
+  const digits = toFullSerialNumber(seed, index);
+  return [pickFrom(TENCENT_MQTT_INSTANCES, index), index % 9 === 5 ? digits.slice(1) : digits];
 }
 
 /** 20 bytes of a positive number; one in three starts with a zero digit. */

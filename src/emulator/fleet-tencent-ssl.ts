@@ -67,8 +67,8 @@ const STATUSES: readonly [Status, ...Status[]] = [
   { name: "证书迁移中", message: "", isIssued: false, expectedStatus: "PENDING" },
 ];
 
-/** What the cloud sends in place of dates that it does not have. */
-const ABSENT_TIMES = ["", "--", "0000-00-00 00:00:00", null] as const;
+/** What the cloud sends in place of dates that it does not have. Five, so that each status sees all of them. */
+const ABSENT_TIMES = ["", "--", "0000-00-00 00:00:00", null, ""] as const;
 
 const SOURCES = ["trustasia", "upload", "wosign", "trustasia", "sheca"] as const;
 
@@ -76,6 +76,7 @@ export function createTencentSslFleet(options: FleetOptions): FleetProduct<Tence
   return createFleetProduct({
     prefix: "tencent-ssl",
     size: options.size,
+    toKey: (index) => [toSslCertificateId(options.seed, index)],
     create: (index) => createCertificate(options, index),
   });
 }
@@ -96,7 +97,7 @@ function createCertificate({ seed, now }: FleetOptions, index: number): TencentS
       DAY_MS -
       (index % 50) * HOUR_MS,
   );
-  const certificateId = toDeterminedText(LETTERS_AND_DIGITS, 8, "tencent-ssl id", seed, index);
+  const certificateId = toSslCertificateId(seed, index);
   const number = toDeviceNumber(index);
   const isWildcard = index % 9 === 4;
   const domain = isWildcard ? `*.g${number}.example.com` : `gateway-${number}.example.com`;
@@ -120,6 +121,10 @@ function createCertificate({ seed, now }: FleetOptions, index: number): TencentS
     toDetail: () => ({ ...shared(), ...toDetailFields(context, keyPassword) }),
     toItem: () => ({ ...shared(), ...toListFields(context, period) }),
   };
+}
+
+function toSslCertificateId(seed: string, index: number): string {
+  return toDeterminedText(LETTERS_AND_DIGITS, 8, "tencent-ssl id", seed, index);
 }
 
 interface Context {

@@ -124,7 +124,9 @@ export function toPeriod(
   index: number,
   now: Date,
 ): { readonly notBefore: Date; readonly notAfter: Date } {
-  const fromNow = (days: number) => new Date(now.getTime() + days * DAY_MS);
+  // Certificates know whole seconds only.
+  const fromNow = (days: number) =>
+    new Date(now.getTime() + Math.round((days * DAY_MS) / 1000) * 1000);
   // Whole hours beside the days, so that nothing falls on midnight by accident.
   const hours = ((index * 7) % 23) / 24 + 1 / 24;
   switch (validity) {
@@ -154,7 +156,7 @@ export function toPeriod(
 }
 
 function toSubjectAltNames(index: number, number: string): SubjectAltName[] {
-  switch (index % 8) {
+  switch (index % 11) {
     case 0:
       return [{ kind: "dns", value: `device-${number}.example.com` }];
     case 2:

@@ -1,5 +1,7 @@
 // One emulated API on its own origin: network latency, arrival, faults, gateway, answer.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import type { ApiName, CloudAnswer, CloudRequest, Gateway } from "./api.ts";
 import type { ArrivedCall, CallRecorder } from "./call-log.ts";
@@ -203,13 +205,12 @@ async function send(
 
 /** A JSON document that is well-formed and far too long. */
 async function sendHugeBody(response: ServerResponse, bytes: number): Promise<void> {
-  response.writeHead(200, { "content-type": "application/json" }).write('{"RequestId":"');
-  for (let sent = 0; sent < bytes && !response.destroyed; sent += HUGE_CHUNK.length) {
-    if (response.write(HUGE_CHUNK)) continue;
-    await new Promise<void>((resolve) => {
-      response.once("drain", resolve);
-      response.once("close", resolve);
-    });
-  }
-  response.end('"}');
+  response.writeHead(200, { "content-type": "application/json" });
+  await pipeline(Readable.from(toHugeDocument(bytes)), response);
+}
+
+function* toHugeDocument(bytes: number): Generator<string> {
+  yield '{"RequestId":"';
+  for (let sent = 0; sent < bytes; sent += HUGE_CHUNK.length) yield HUGE_CHUNK;
+  yield '"}';
 }

@@ -5,9 +5,14 @@ import type {
   CertificateSource,
 } from "../device-certificate/product.ts";
 import { RequestError } from "../errors.ts";
-import { type CallProgress, joinProgress } from "../quota/quota.ts";
+import { NotNeededError } from "../quota/quota.ts";
+import type { CloudCaller } from "./caller.ts";
+import type { ListingMemory } from "./listing-memory.ts";
 
 export interface BatchPlan<Item> {
+  readonly single: CloudCaller;
+  readonly list: CloudCaller;
+  readonly memory: ListingMemory;
   /** What one list call has in common: requests of different groups need different calls. */
   readonly groupOf: (request: CertificateRequest) => string;
   /** The values to list by; several where the cloud may hold the key in another spelling. */
@@ -16,77 +21,162 @@ export interface BatchPlan<Item> {
   /** The key by which the items of a list answer are told apart, in the one spelling. */
   readonly keyOf: (request: CertificateRequest) => string;
   readonly keyOfItem: (item: Item) => string | null;
-  readonly list: (
-    group: string,
-    values: readonly string[],
-    progress: CallProgress,
-  ) => Promise<readonly Item[]>;
+  readonly sendList: (group: string, values: readonly string[]) => Promise<readonly Item[]>;
   readonly toReading: (item: Item) => CertificateReading;
+  /** Makes the single call. */
   readonly fetchOne: (request: CertificateRequest) => Promise<CertificateReading | null>;
 }
 
-/** Lists what can be listed, and asks for the rest one by one. */
+/** One certificate that somebody waits for. */
+interface Want {
+  readonly request: CertificateRequest;
+  readonly settle: (
+    reading: CertificateReading | null | Promise<CertificateReading | null>,
+  ) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** A list call that waits for its turn. Others may take wants out of it, until it has none left. */
+interface Chunk {
+  wants: Want[];
+}
+
+/**
+ * Lists what can be listed, and asks for the rest one by one. What a list call holds is decided when its turn comes:
+ * it takes along whatever waits for a call of its kind by then, whichever request it came with.
+ */
 export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSource {
+  const { single, list, memory, groupOf, valuesOf, maxValues, keyOf, keyOfItem } = plan;
+  const waiting = new Map<string, Set<Chunk>>();
+
   return {
     fetch(requests) {
-      const lists = new Map<CertificateRequest, Promise<ReadonlyMap<string, Item>>>();
-      const listable = requests.filter((request) => !request.needsDetail);
-      for (const [group, members] of Map.groupBy(listable, plan.groupOf)) {
-        // A single call costs as much as a list of one, and says more.
-        if (members.length === 1) continue;
-        for (const chunk of chunkByValues(members, plan)) {
-          const listed = listChunk(group, chunk, plan);
-          for (const request of chunk) lists.set(request, listed);
-        }
+      const promises = new Map<CertificateRequest, Promise<CertificateReading | null>>();
+      const wants = requests.map((request): Want => {
+        const { promise, resolve, reject } = Promise.withResolvers<CertificateReading | null>();
+        promises.set(request, promise);
+        return { request, settle: resolve, fail: reject };
+      });
+      const listable: Want[] = [];
+      for (const want of wants) {
+        if (want.request.needsDetail || !memory.isListing) fetchAlone(want);
+        else listable.push(want);
       }
-      return requests.map((request) => fetchPlanned(request, lists.get(request), plan));
+      for (const [group, members] of Map.groupBy(listable, ({ request }) => groupOf(request))) {
+        planGroup(group, members);
+      }
+      return requests.map((request) => promises.get(request) ?? Promise.resolve(null));
     },
   };
-}
 
-async function fetchPlanned<Item>(
-  request: CertificateRequest,
-  listed: Promise<ReadonlyMap<string, Item>> | undefined,
-  plan: BatchPlan<Item>,
-): Promise<CertificateReading | null> {
-  const item = (await listed)?.get(plan.keyOf(request));
-  // What a list answer lacks may be there all the same: how the clouds read several values is undocumented.
-  return item === undefined ? plan.fetchOne(request) : plan.toReading(item);
-}
+  function planGroup(group: string, wants: readonly Want[]): void {
+    const [first, ...others] = wants;
+    // A single call costs as much as a list of one, and may say more.
+    if (first !== undefined && others.length === 0 && !waiting.has(group)) fetchAlone(first);
+    else for (const chunk of toChunks(wants)) void callList(group, chunk);
+  }
 
-async function listChunk<Item>(
-  group: string,
-  chunk: readonly CertificateRequest[],
-  { list, valuesOf, keyOfItem }: BatchPlan<Item>,
-): Promise<ReadonlyMap<string, Item>> {
-  const found = new Map<string, Item>();
-  try {
-    const progress = joinProgress(chunk.map((request) => request.progress));
-    for (const item of await list(group, chunk.flatMap(valuesOf), progress)) {
+  /** Through whichever of the two calls has its turn first. */
+  function fetchAlone(want: Want): void {
+    const { request, settle } = want;
+    if (request.needsDetail || single.estimatedWaitMs <= list.estimatedWaitMs) {
+      settle(plan.fetchOne(request));
+    } else {
+      void callList(groupOf(request), { wants: [want] });
+    }
+  }
+
+  async function callList(group: string, chunk: Chunk): Promise<void> {
+    const chunks = waiting.get(group) ?? new Set();
+    waiting.set(group, chunks.add(chunk));
+    try {
+      const items = await list.call(
+        () => {
+          // A second attempt is for the same wants as the first.
+          if (stopWaiting(group, chunk)) fillUp(group, chunk);
+          return plan.sendList(group, toValues(chunk.wants));
+        },
+        {
+          tickets: chunk.wants.map(({ request }) => request.ticket),
+          isNeeded: () => chunk.wants.length > 0,
+        },
+      );
+      settleListed(chunk.wants, items);
+    } catch (error) {
+      stopWaiting(group, chunk);
+      if (error instanceof NotNeededError) return;
+      // The filter was ours, not the caller's: a cloud that refuses it may still answer single calls.
+      if (error instanceof RequestError) {
+        if (chunk.wants.length > 1) memory.refused();
+        for (const { request, settle } of chunk.wants) settle(plan.fetchOne(request));
+      } else {
+        for (const { fail } of chunk.wants) fail(error);
+      }
+    }
+  }
+
+  function settleListed(wants: readonly Want[], items: readonly Item[]): void {
+    const found = new Map<string, Item>();
+    for (const item of items) {
       const key = keyOfItem(item);
       if (key !== null) found.set(key, item);
     }
-  } catch (error) {
-    // The filter was ours, not the caller's: a cloud that refuses it may still answer single calls.
-    if (!(error instanceof RequestError)) throw error;
-  }
-  return found;
-}
-
-function chunkByValues<Item>(
-  requests: readonly CertificateRequest[],
-  { valuesOf, maxValues }: BatchPlan<Item>,
-): CertificateRequest[][] {
-  const chunks: CertificateRequest[][] = [];
-  let room = 0;
-  for (const request of requests) {
-    const needed = valuesOf(request).length;
-    if (needed > room) {
-      chunks.push([]);
-      room = maxValues;
+    const listed = memory.listed(
+      wants.length,
+      wants.filter(({ request }) => found.has(keyOf(request))).length,
+    );
+    for (const { request, settle } of wants) {
+      const item = found.get(keyOf(request));
+      if (item !== undefined) settle(plan.toReading(item));
+      // What a list answer lacks may be there all the same: how the clouds read several values is undocumented.
+      else settle(plan.fetchOne(request).then(listed.foundAlone));
     }
-    chunks.at(-1)?.push(request);
-    room -= needed;
   }
-  return chunks;
+
+  /** Whether it was waiting still. */
+  function stopWaiting(group: string, chunk: Chunk): boolean {
+    const chunks = waiting.get(group);
+    const wasWaiting = chunks?.delete(chunk) ?? false;
+    if (chunks?.size === 0) waiting.delete(group);
+    return wasWaiting;
+  }
+
+  /** Takes along what waits for another call of the same kind. */
+  function fillUp(group: string, chunk: Chunk): void {
+    if (!memory.isListing) return;
+    let room = maxValues - toValues(chunk.wants).length;
+    for (const other of waiting.get(group) ?? []) {
+      const left: Want[] = [];
+      for (const want of other.wants) {
+        const needed = valuesOf(want.request).length;
+        if (needed > room) {
+          left.push(want);
+          continue;
+        }
+        room -= needed;
+        chunk.wants.push(want);
+        want.request.ticket.moveTo(undefined);
+      }
+      other.wants = left;
+    }
+  }
+
+  function toValues(wants: readonly Want[]): string[] {
+    return wants.flatMap(({ request }) => valuesOf(request));
+  }
+
+  function toChunks(wants: readonly Want[]): Chunk[] {
+    const chunks: Chunk[] = [];
+    let room = 0;
+    for (const want of wants) {
+      const needed = valuesOf(want.request).length;
+      if (needed > room) {
+        chunks.push({ wants: [] });
+        room = maxValues;
+      }
+      chunks.at(-1)?.wants.push(want);
+      room -= needed;
+    }
+    return chunks;
+  }
 }

@@ -1,59 +1,114 @@
 // One call to a cloud from outside: it waits for the quota, and is made again where the vendor's table says so.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CallOrigin, ProviderError } from "../errors.ts";
-import type { CallProgress, Quota } from "../quota/quota.ts";
-import { QueueFullError } from "../quota/quota.ts";
+import { type CallTicket, QueueFullError, type Quota } from "../quota/quota.ts";
+import type { Circuit } from "./circuit.ts";
 
-/** Makes a call within the quota, and again after failures that may pass. */
-export type CloudCaller = <T>(call: () => Promise<T>, progress?: CallProgress) => Promise<T>;
+/** Whom a call is for, and whether it is still needed when its turn comes. */
+export interface CallPurpose {
+  readonly tickets: readonly CallTicket[];
+  readonly isNeeded?: () => boolean;
+}
+
+/** Makes calls of one kind. */
+export interface CloudCaller {
+  /** Within the quota, and again after failures that may pass. Rejects with `NotNeededError` when it was not made. */
+  call<T>(send: () => Promise<T>, purpose: CallPurpose): Promise<T>;
+  /** What a call that comes now would wait for the quota, in milliseconds. */
+  readonly estimatedWaitMs: number;
+}
 
 export interface CallerOptions {
   readonly quota: Quota;
+  readonly circuit: Circuit;
   readonly origin: CallOrigin;
   /** How long after its first attempt a call may be made again, in milliseconds. */
   readonly retryWithinMs: number;
   /** Told of every attempt that was sent. */
-  readonly onAttempt?: (outcome: "answered" | "failed") => void;
+  readonly onAttempt?: (outcome: AttemptOutcome) => void;
   readonly random?: () => number;
 }
 
+export type AttemptOutcome = "answered" | "throttled" | "failed";
+
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 2_000;
-const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 6;
 
 export function createCaller(options: CallerOptions): CloudCaller {
-  const { quota, origin, retryWithinMs, onAttempt, random = Math.random } = options;
+  const { quota, origin, retryWithinMs, random = Math.random } = options;
 
-  return async (call, progress) => {
-    let firstSentAt: number | undefined;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await quota.run(() => {
-          firstSentAt ??= performance.now();
-          return observe(call, onAttempt);
-        }, progress);
-      } catch (error) {
-        if (error instanceof QueueFullError) throw toThrottled(error, origin);
-        const delayMs = toBackoffMs(error, attempt, random);
-        const elapsedMs = performance.now() - (firstSentAt ?? performance.now());
-        if (delayMs === undefined || elapsedMs + delayMs > retryWithinMs) throw error;
-        await sleep(delayMs);
+  return {
+    get estimatedWaitMs() {
+      return quota.use().estimatedWaitMs;
+    },
+
+    async call(send, { tickets, isNeeded }) {
+      let firstSentAtMs: number | undefined;
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await quota.run({
+            tickets,
+            isRetry: attempt > 1,
+            // Once sent, a call is finished: others may count on what it was made for.
+            isNeeded: () => firstSentAtMs !== undefined || (isNeeded?.() ?? true),
+            send: () => {
+              firstSentAtMs ??= performance.now();
+              return sendObserved(send, options);
+            },
+          });
+        } catch (error) {
+          if (error instanceof QueueFullError) throw toThrottled(error, origin);
+          const delayMs = toBackoffMs(error, attempt, random);
+          const elapsedMs = performance.now() - (firstSentAtMs ?? performance.now());
+          if (delayMs === undefined || elapsedMs + delayMs > retryWithinMs) throw error;
+          await sleep(delayMs);
+        }
       }
-    }
+    },
   };
 }
 
-async function observe<T>(
-  call: () => Promise<T>,
-  onAttempt: CallerOptions["onAttempt"],
+async function sendObserved<T>(
+  send: () => Promise<T>,
+  { quota, circuit, origin, onAttempt }: CallerOptions,
 ): Promise<T> {
+  const closedInMs = circuit.msUntilAllowed;
+  if (closedInMs > 0) {
+    throw new ProviderError("PROVIDER_UNAVAILABLE", {
+      origin,
+      message: "The cloud keeps failing; it is asked again in a moment.",
+      retryAfterMs: closedInMs,
+    });
+  }
+  circuit.begin();
+  const sentAtMs = performance.now();
   try {
-    const answer = await call();
+    const answer = await send();
+    circuit.succeeded();
     onAttempt?.("answered");
     return answer;
   } catch (error) {
-    onAttempt?.(error instanceof ProviderError ? "failed" : "answered");
+    const outcome = toOutcome(error);
+    if (outcome === "failed") circuit.failed();
+    else circuit.succeeded();
+    if (error instanceof ProviderError && outcome === "throttled") {
+      quota.slowDown(sentAtMs, error.pauseMs);
+    }
+    onAttempt?.(outcome);
     throw error;
+  }
+}
+
+function toOutcome(error: unknown): AttemptOutcome {
+  if (!(error instanceof ProviderError)) return "answered";
+  switch (error.code) {
+    case "PROVIDER_THROTTLED":
+      return "throttled";
+    case "PROVIDER_DENIED":
+      return "answered";
+    default:
+      return "failed";
   }
 }
 

@@ -3,10 +3,11 @@ import type { ConnectionConfig } from "../config/index.ts";
 import type { ConnectedProduct } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
-import type { CallLimit } from "../quota/quota.ts";
+import type { CallLimit, Quota, QuotaUse } from "../quota/quota.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
 import { createThrottle } from "../quota/throttle.ts";
-import { createCaller } from "./caller.ts";
+import { type AttemptOutcome, createCaller } from "./caller.ts";
+import { Circuit, type CircuitState } from "./circuit.ts";
 import { type CredentialSource, createStaticSource } from "./credentials.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
@@ -15,7 +16,7 @@ export interface CloudCallEvent {
   readonly provider: string;
   readonly connection: string;
   readonly action: string;
-  readonly outcome: "answered" | "failed";
+  readonly outcome: AttemptOutcome;
 }
 
 export interface ConnectOptions {
@@ -27,21 +28,35 @@ export interface ConnectOptions {
   readonly onCall?: (event: CloudCallEvent) => void;
 }
 
+/** What the calls of one kind on one connection are doing; the fields are those of the GraphQL type ProviderQuota. */
+export interface ActionUse extends QuotaUse {
+  readonly provider: string;
+  readonly connection: string;
+  readonly action: string;
+  readonly circuit: CircuitState;
+  /** Since midnight UTC. */
+  readonly callsToday: number;
+  readonly billedCallsToday: number;
+}
+
 export interface Connected {
   readonly products: readonly ConnectedProduct[];
+  /** One for each kind of call on each connection. */
+  readonly actions: readonly (() => ActionUse)[];
   /** Ends the HTTP connections. */
   close(): Promise<void>;
 }
 
 export async function connectProducts(options: ConnectOptions): Promise<Connected> {
   const { products, connections, withinMs, log, onCall } = options;
-  const findWindow = createWindows();
+  const findQuota = createQuotas();
   const transports: Transport[] = [];
   const connected: ConnectedProduct[] = [];
+  const actions: (() => ActionUse)[] = [];
 
   for (const config of connections) {
     const ofCloud = products.filter(({ cloud }) => cloud.name === config.cloud);
-    const credentials = await openCredentials(config, ofCloud);
+    const credentials = await openCredentials(config, ofCloud, log);
     for (const product of ofCloud) {
       const transport = createTransport({
         origin: config.endpoints[product.endpoint.name] ?? product.endpoint.originOf(config.region),
@@ -49,26 +64,43 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
       });
       transports.push(transport);
       const origin = { provider: product.prefix, connection: config.name };
+      const caller = (limit: CallLimit) => {
+        const { action, isBilled = false } = limit;
+        const quota = findQuota(limit, config, transport);
+        const circuit = new Circuit();
+        const calls = createDayCount();
+        const billedCalls = createDayCount();
+        actions.push(() => ({
+          ...origin,
+          action,
+          ...quota.use(),
+          circuit: circuit.state,
+          callsToday: calls.count(),
+          billedCallsToday: billedCalls.count(),
+        }));
+        const onAttempt = (outcome: AttemptOutcome) => {
+          calls.add();
+          if (isBilled && outcome === "answered") billedCalls.add();
+          onCall?.({ ...origin, action, outcome });
+        };
+        return createCaller({ quota, circuit, origin, retryWithinMs: withinMs, onAttempt });
+      };
+      const { name, region, settings } = config;
       const source = product.connect({
-        name: config.name,
-        region: config.region,
-        settings: config.settings,
+        name,
+        region,
+        settings,
         credentials,
         transport,
         log,
-        caller: (limit) =>
-          createCaller({
-            quota: createThrottle({ windows: toWindows(limit, config, transport, findWindow) }),
-            origin,
-            retryWithinMs: withinMs,
-            onAttempt: (outcome) => onCall?.({ ...origin, action: limit.action, outcome }),
-          }),
+        caller,
       });
-      connected.push({ product, connection: config.name, source });
+      connected.push({ product, connection: name, source });
     }
   }
   return {
     products: connected,
+    actions,
     close: async () => {
       await Promise.all(transports.map((transport) => transport.close()));
     },
@@ -78,40 +110,71 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
 async function openCredentials(
   { credentials }: ConnectionConfig,
   [product]: readonly CertificateProduct[],
+  log: Log,
 ): Promise<CredentialSource> {
   if (credentials.source === "static") return createStaticSource(credentials);
   if (product === undefined) throw new Error("a connection of a cloud without products");
-  return product.cloud.openCredentialChain();
+  return product.cloud.openCredentialChain(log);
 }
 
-type WindowFinder = (key: string, callsPerSecond: number) => SlidingWindow;
+type QuotaFinder = (limit: CallLimit, config: ConnectionConfig, transport: Transport) => Quota;
 
-/** Whoever is counted together by a cloud must share a window, whichever connection it comes from. */
-function createWindows(): WindowFinder {
+/** Whoever is counted together by a cloud must share a quota, whichever connection it comes from. */
+function createQuotas(): QuotaFinder {
+  const quotas = new Map<string, Quota>();
   const windows = new Map<string, SlidingWindow>();
-  return (key, callsPerSecond) => {
-    const known = windows.get(key);
-    if (known !== undefined) return known;
-    const window = new SlidingWindow(callsPerSecond);
-    windows.set(key, window);
-    return window;
+
+  return (limit, config, { host }) => {
+    const { action, callsPerSecond, countedPer, perSourceAddress } = limit;
+    const { cloud, name, credentials, quota } = config;
+    // A chain tells no access key before its first use, and may change it.
+    const account = credentials.source === "static" ? credentials.accessKeyId : `chain of ${name}`;
+    const ofAccount = (quota.perSecond[action] ?? callsPerSecond) * quota.share;
+    const key = [cloud, action, account, ...(countedPer === "accessKey" ? [host] : [])].join(" ");
+    return findOrCreate(quotas, key, () =>
+      createThrottle({
+        windows: [
+          new SlidingWindow({ callsPerSecond: ofAccount }),
+          ...(perSourceAddress === undefined
+            ? []
+            : [
+                findOrCreate(
+                  windows,
+                  `${cloud} ${host}`,
+                  () => new SlidingWindow(perSourceAddress),
+                ),
+              ]),
+        ],
+      }),
+    );
   };
 }
 
-function toWindows(
-  { action, callsPerSecond, countedPer, perSourceAddress }: CallLimit,
-  { cloud, name, credentials, quota }: ConnectionConfig,
-  { host }: Transport,
-  findWindow: WindowFinder,
-): SlidingWindow[] {
-  // A chain tells no access key before its first use, and may change it.
-  const account = credentials.source === "static" ? credentials.accessKeyId : `chain of ${name}`;
-  const counted =
-    countedPer === "accessKey" ? [cloud, action, account, host] : [cloud, action, account];
-  const ofAccount = (quota.perSecond[action] ?? callsPerSecond) * quota.share;
-  const windows = [findWindow(counted.join(" "), ofAccount)];
-  if (perSourceAddress !== undefined) {
-    windows.push(findWindow(`${cloud} ${host} address`, perSourceAddress.callsPerSecond));
-  }
-  return windows;
+function findOrCreate<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const created = create();
+  map.set(key, created);
+  return created;
+}
+
+/** Counts within the current day, UTC. */
+function createDayCount(): { add(): void; count(): number } {
+  let day = "";
+  let count = 0;
+  const turnPage = () => {
+    const today = new Date().toISOString().slice(0, 10);
+    if (today !== day) count = 0;
+    day = today;
+  };
+  return {
+    add: () => {
+      turnPage();
+      count += 1;
+    },
+    count: () => {
+      turnPage();
+      return count;
+    },
+  };
 }

@@ -122,6 +122,7 @@ export function toCallError(
         message: `${origin.provider} takes no more calls at the moment${named}.`,
         isRetryable: rule.isRetried,
         retryAfterMs: refusal.retryAfterMs ?? QUOTA_WINDOW_MS,
+        pauseMs: refusal.retryAfterMs,
       });
     case "PROVIDER_TIMEOUT":
     case "PROVIDER_UNAVAILABLE":

@@ -11,46 +11,94 @@ export interface CallLimit {
   readonly documentation: string;
   /** A limit of the source address over all of an endpoint's actions, which holds as well. */
   readonly perSourceAddress?: { readonly callsPerSecond: number; readonly documentation: string };
+  /** Whether each successful call costs money. */
+  readonly isBilled?: boolean;
 }
 
-/** What became of a call; follow it to tell a caller who gives up how things stand. */
-export interface CallProgress {
-  /** Whether the call has left the queue. */
-  isSent: boolean;
-  /** How long it will probably wait until it may be sent, in milliseconds. */
-  estimateWaitMs: () => number;
+/** Somebody who waits for calls: one GraphQL operation. Quotas are fair between them. */
+export interface Requester {
+  /** Until when the answer is wanted, on the monotonic clock; after that its calls go on behind those of others. */
+  readonly deadlineMs: number;
 }
 
-/** A call that has not joined any queue yet. */
-export function createProgress(): CallProgress {
-  return { isSent: false, estimateWaitMs: () => 0 };
+/** A place in the queue of a quota. */
+export interface QueuePlace {
+  /** The call is wanted by this requester as well, and goes when the first of their turns comes. */
+  join(requester: Requester): void;
+  /** How long it will probably take until the call is answered, in milliseconds. */
+  estimateWaitMs(): number;
 }
 
-/** The progress of one call that answers several requests: each of them sees it. */
-export function joinProgress(all: readonly CallProgress[]): CallProgress {
-  return {
-    get isSent() {
-      return all.some((progress) => progress.isSent);
-    },
-    set isSent(isSent) {
-      for (const progress of all) progress.isSent = isSent;
-    },
-    get estimateWaitMs() {
-      return all[0]?.estimateWaitMs ?? (() => 0);
-    },
-    set estimateWaitMs(estimate) {
-      for (const progress of all) progress.estimateWaitMs = estimate;
-    },
-  };
+/** Follows one certificate through the calls that are made for it, and remembers who waits for it. */
+export class CallTicket {
+  readonly #requesters: Requester[];
+  #place: QueuePlace | undefined;
+
+  constructor(requester: Requester) {
+    this.#requesters = [requester];
+  }
+
+  get requesters(): readonly Requester[] {
+    return this.#requesters;
+  }
+
+  /** Whether a call is on its way to the cloud, or answered. */
+  get isSent(): boolean {
+    return this.#place === undefined;
+  }
+
+  /** Somebody else waits for the same. */
+  join(requester: Requester): void {
+    this.#requesters.push(requester);
+    this.#place?.join(requester);
+  }
+
+  /** 0 once the call is sent. */
+  estimateWaitMs(): number {
+    return this.#place?.estimateWaitMs() ?? 0;
+  }
+
+  /** For those who make the calls: it waits there now, or with `undefined` no longer. */
+  moveTo(place: QueuePlace | undefined): void {
+    this.#place = place;
+  }
+
+  /** It no longer waits there, if it did. */
+  leave(place: QueuePlace): void {
+    if (this.#place === place) this.#place = undefined;
+  }
+}
+
+export interface QuotaCall<T> {
+  /** Made when the quota allows. */
+  readonly send: () => Promise<T>;
+  /** Whom the call is for. */
+  readonly tickets: readonly CallTicket[];
+  /** Asked when its turn comes: a call that nobody needs any more takes no part of the quota. By default it is needed. */
+  readonly isNeeded?: () => boolean;
+  /** Whether it was refused before and has waited long enough. Default false. */
+  readonly isRetry?: boolean;
+}
+
+/** What a quota is doing now. */
+export interface QuotaUse {
+  readonly callsPerSecond: number;
+  readonly usedInLastSecond: number;
+  readonly waiting: number;
+  /** What a call that comes now would wait, in milliseconds. */
+  readonly estimatedWaitMs: number;
 }
 
 /** Tells when the next call may be sent. One object for all that share the cloud's count. */
 export interface Quota {
   /**
-   * Makes the call as soon as the quota allows, first come first served.
-   * Rejects with `QueueFullError` at once when too many wait already.
+   * Makes the call as soon as the quota allows, fair between requesters.
+   * Rejects with `QueueFullError` at once when too many wait already, with `NotNeededError` when it was not made.
    */
-  run<T>(call: () => Promise<T>, progress?: CallProgress): Promise<T>;
+  run<T>(call: QuotaCall<T>): Promise<T>;
+  /** The cloud refused a call sent at this time all the same: others use the same account. `pauseMs` is what it asked for. */
+  slowDown(sentAtMs: number, pauseMs: number | undefined): void;
+  use(): QuotaUse;
 }
 
 /** Too many calls wait for a quota already. */
@@ -61,5 +109,13 @@ export class QueueFullError extends Error {
     super(`${waiting} calls wait for this quota already`);
     this.name = "QueueFullError";
     this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** When the turn of a call came, nobody needed it any more. */
+export class NotNeededError extends Error {
+  constructor() {
+    super("the call was not needed any more");
+    this.name = "NotNeededError";
   }
 }

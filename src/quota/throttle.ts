@@ -1,5 +1,14 @@
-// A quota within one process: calls wait in line until every limit that counts them has a free slot.
-import { type CallProgress, QueueFullError, type Quota } from "./quota.ts";
+// A quota within one process: calls wait until every limit that counts them has a free slot.
+import { FairQueue } from "./fair-queue.ts";
+import {
+  NotNeededError,
+  QueueFullError,
+  type QueuePlace,
+  type Quota,
+  type QuotaCall,
+  type QuotaUse,
+  type Requester,
+} from "./quota.ts";
 import type { SlidingWindow } from "./sliding-window.ts";
 
 export interface ThrottleOptions {
@@ -9,54 +18,150 @@ export interface ThrottleOptions {
   readonly maxWaiting?: number;
 }
 
-/** Makes a quota that holds all of `windows`. */
-export function createThrottle({ windows, maxWaiting = 20_000 }: ThrottleOptions): Quota {
-  const waiting: (() => void)[] = [];
-  const callsPerSecond = Math.min(...windows.map((window) => window.callsPerSecond));
-  let timer: NodeJS.Timeout | undefined;
+interface Entry {
+  readonly isNeeded: () => boolean;
+  readonly send: () => void;
+  readonly drop: () => void;
+}
 
-  function estimateWaitMs(): number {
-    return Math.ceil((waiting.length / callsPerSecond) * 1000);
+/**
+ * While calls queue up, the last free slot is kept for requesters that have had no turn yet, unless the next one
+ * becomes free within this time: else a burst would make a question about one device wait for a whole second.
+ */
+const LONGEST_GAP_MS = 400;
+/** Limits below this have no slot to spare. */
+const MIN_SLOTS_TO_SPARE_ONE = 4;
+/** A window may also be freed by another throttle that shares it. */
+const LOOK_AGAIN_MS = 100;
+/** What is added to an estimate for the way to the cloud and back. */
+const ROUND_TRIP_MS = 150;
+
+/** Makes a quota that holds all of `windows`. */
+export function createThrottle(options: ThrottleOptions): Quota {
+  return new Throttle(options);
+}
+
+class Throttle implements Quota {
+  readonly #windows: readonly SlidingWindow[];
+  readonly #maxWaiting: number;
+  readonly #queue = new FairQueue<Entry>();
+  #timer: NodeJS.Timeout | undefined;
+  #lastSentAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ windows, maxWaiting = 20_000 }: ThrottleOptions) {
+    this.#windows = windows;
+    this.#maxWaiting = maxWaiting;
   }
 
-  function sendAllowed(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    while (waiting.length > 0) {
-      const delayMs = Math.max(...windows.map((window) => window.msUntilFree() ?? Infinity));
-      if (delayMs > 0) {
-        // A window that waits for an answer is looked at again when the answer comes; but the answer may belong
-        // to another throttle that shares the window, so look again after a while in any case.
-        timer = setTimeout(sendAllowed, Math.min(Math.ceil(delayMs), 250));
+  run<T>({ send, tickets, isNeeded = () => true, isRetry = false }: QuotaCall<T>): Promise<T> {
+    if (this.#queue.size >= this.#maxWaiting && !isRetry) {
+      const { waiting, estimatedWaitMs } = this.use();
+      return Promise.reject(new QueueFullError(waiting, estimatedWaitMs));
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const leave = () => {
+      for (const ticket of tickets) ticket.leave(place);
+    };
+    const entry: Entry = {
+      isNeeded,
+      send: () => {
+        leave();
+        resolve(this.#send(send));
+      },
+      drop: () => {
+        leave();
+        reject(new NotNeededError());
+      },
+    };
+    const place: QueuePlace = {
+      join: (requester) => this.#add(entry, requester, false),
+      estimateWaitMs: () => this.#toWaitMs(this.#queue.countUntil(entry)),
+    };
+    for (const ticket of tickets) ticket.moveTo(place);
+    for (const requester of new Set(tickets.flatMap((ticket) => ticket.requesters))) {
+      this.#add(entry, requester, isRetry);
+    }
+    this.#sendAllowed();
+    return promise;
+  }
+
+  slowDown(sentAtMs: number, pauseMs: number | undefined): void {
+    for (const window of this.#windows) window.slowDown(sentAtMs, pauseMs);
+  }
+
+  use(): QuotaUse {
+    const waiting = this.#queue.size;
+    return {
+      callsPerSecond: Math.min(...this.#windows.map((window) => window.callsPerSecond)),
+      usedInLastSecond: Math.max(...this.#windows.map((window) => window.usedInLastSecond)),
+      waiting,
+      estimatedWaitMs: this.#free > 0 ? 0 : this.#toWaitMs(waiting),
+    };
+  }
+
+  get #free(): number {
+    return Math.min(...this.#windows.map((window) => window.free));
+  }
+
+  #add(entry: Entry, requester: Requester, isFirst: boolean): void {
+    this.#queue.add(requester, entry, isFirst);
+    this.#sendAllowed();
+  }
+
+  #toWaitMs(calls: number): number {
+    const rate = Math.min(...this.#windows.map((window) => window.sustainableCallsPerSecond));
+    return Math.ceil((calls / rate) * 1000) + ROUND_TRIP_MS;
+  }
+
+  #sendAllowed(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
+      if (!next.entry.isNeeded()) {
+        this.#queue.remove(next.entry);
+        next.entry.drop();
+        continue;
+      }
+      const waitMs = this.#msUntilAllowed(next.isFirstTurn);
+      if (waitMs > 0) {
+        this.#timer = setTimeout(
+          () => this.#sendAllowed(),
+          Math.min(Math.ceil(waitMs), LOOK_AGAIN_MS),
+        );
         return;
       }
-      waiting.shift()?.();
+      this.#queue.take()?.send();
     }
   }
 
-  async function send<T>(call: () => Promise<T>): Promise<T> {
-    const slots = windows.map((window) => window.take());
+  #msUntilAllowed(isFirstTurn: boolean): number {
+    const full = this.#windows.filter((window) => window.free === 0);
+    if (full.length > 0) {
+      return Math.max(...full.map((window) => window.msUntilNext ?? Number.POSITIVE_INFINITY));
+    }
+    if (isFirstTurn || this.#queue.size <= this.#free) return 0;
+    return Math.max(...this.#windows.map((window) => this.#msUntilSpared(window)));
+  }
+
+  /** How long the last free slot of a window must still be spared. */
+  #msUntilSpared(window: SlidingWindow): number {
+    if (window.limit < MIN_SLOTS_TO_SPARE_ONE || window.free > 1) return 0;
+    const nextMs = window.msUntilNext ?? Number.POSITIVE_INFINITY;
+    const sinceSentMs = performance.now() - this.#lastSentAtMs;
+    return Math.min(nextMs - LONGEST_GAP_MS, 1000 - LONGEST_GAP_MS - sinceSentMs);
+  }
+
+  async #send<T>(send: () => Promise<T>): Promise<T> {
+    this.#lastSentAtMs = performance.now();
+    const slots = this.#windows.map((window) => window.take());
+    let hasAnswer = false;
     try {
-      return await call();
+      const answer = await send();
+      hasAnswer = true;
+      return answer;
     } finally {
-      for (const slot of slots) slot.answered();
-      sendAllowed();
+      for (const slot of slots) slot.answered(hasAnswer);
+      this.#sendAllowed();
     }
   }
-
-  return {
-    run<T>(call: () => Promise<T>, progress?: CallProgress): Promise<T> {
-      if (waiting.length >= maxWaiting) {
-        return Promise.reject(new QueueFullError(waiting.length, estimateWaitMs()));
-      }
-      if (progress) progress.estimateWaitMs = estimateWaitMs;
-      const { promise, resolve } = Promise.withResolvers<T>();
-      waiting.push(() => {
-        if (progress) progress.isSent = true;
-        resolve(send(call));
-      });
-      sendAllowed();
-      return promise;
-    },
-  };
 }

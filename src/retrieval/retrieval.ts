@@ -8,7 +8,7 @@ import type { CertificateFacts } from "../device-certificate/device-certificate.
 import type { CertificateRequest } from "../device-certificate/product.ts";
 import { ProviderError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type CallProgress, createProgress } from "../quota/quota.ts";
+import { CallTicket, type Requester } from "../quota/quota.ts";
 import type { CachedReading, CertificateCache } from "./certificate-cache.ts";
 
 /** What one request wants to know of one certificate. */
@@ -30,7 +30,7 @@ export interface Retrieved {
 interface Flight {
   readonly reading: Promise<CachedReading>;
   readonly hasDetail: boolean;
-  readonly progress: CallProgress;
+  readonly ticket: CallTicket;
 }
 
 /** When to ask again for a certificate whose call was sent but is not answered yet, in milliseconds. */
@@ -53,64 +53,61 @@ export class Retrieval {
   }
 
   /**
-   * One promise a lookup, in order, each settled at the deadline at the latest: with what is fresh, else with what is
-   * stale, else rejected. Calls go on past the deadline, into the cache. `deadlineMs` is on the monotonic clock.
+   * One promise a lookup, in order, each settled at the requester's deadline at the latest: with what is fresh, else
+   * with what is stale, else rejected. Calls go on past the deadline, into the cache.
    */
-  load(lookups: readonly Lookup[], deadlineMs: number): Promise<Retrieved>[] {
-    const expiry = createExpiry(deadlineMs);
+  load(lookups: readonly Lookup[], requester: Requester): Promise<Retrieved>[] {
     const held = lookups.map(({ reference, needsDetail }) =>
       this.#cache.find(reference.canonicalId, needsDetail),
     );
-    this.#fetch(
-      lookups.filter(
-        ({ reference, needsDetail }, index) =>
-          !held[index]?.isFresh && !this.#findFlight(reference.canonicalId, needsDetail),
-      ),
+    const flights = this.#board(
+      lookups.filter((_, index) => !held[index]?.isFresh),
+      requester,
     );
+    const expiry = createExpiry(requester.deadlineMs);
+    if (isHopeless([...flights.values()], requester)) expiry.now();
     const answers = lookups.map((lookup, index) => {
       const cached = held[index];
-      return cached?.isFresh
-        ? Promise.resolve(toRetrieved(cached.cached, false))
-        : this.#answer(lookup, cached?.cached, expiry.promise);
+      const flight = flights.get(lookup);
+      if (flight !== undefined) return awaitFlight(lookup, flight, cached?.cached, expiry.promise);
+      if (cached !== undefined) return Promise.resolve(toRetrieved(cached.cached, false));
+      return Promise.reject(new Error("nobody reads a certificate that was asked for"));
     });
     void Promise.allSettled(answers).then(expiry.cancel);
     return answers;
   }
 
-  async #answer(
-    { reference, needsDetail }: Lookup,
-    stale: CachedReading | undefined,
-    expiry: Promise<"expired">,
-  ): Promise<Retrieved> {
-    const { canonicalId, connected } = reference;
-    const flight = this.#findFlight(canonicalId, needsDetail);
-    if (flight === undefined)
-      throw new Error(`nobody reads a ${connected.product.prefix} that was asked for`);
-    try {
-      const outcome = await Promise.race([flight.reading, expiry]);
-      if (outcome !== "expired") return toRetrieved(outcome, false);
-      throw toTooLate(connected, flight.progress);
-    } catch (error) {
-      // A stale value beats a cloud's failure, but not an answer that says what the caller did wrong.
-      if (stale && error instanceof ProviderError) return toRetrieved(stale, true);
-      throw error;
+  /** A flight for each lookup: one that is under way already, or a new one. */
+  #board(lookups: readonly Lookup[], requester: Requester): Map<Lookup, Flight> {
+    const flights = new Map<Lookup, Flight>();
+    const missing: Lookup[] = [];
+    for (const lookup of lookups) {
+      const flight = this.#findFlight(lookup);
+      if (flight === undefined) missing.push(lookup);
+      else flight.ticket.join(requester);
     }
+    this.#start(joinSpellings(missing), requester);
+    for (const lookup of lookups) {
+      const flight = this.#findFlight(lookup);
+      if (flight !== undefined) flights.set(lookup, flight);
+    }
+    return flights;
   }
 
-  #findFlight(canonicalId: string, needsDetail: boolean): Flight | undefined {
-    const flight = this.#flights.get(canonicalId);
+  #findFlight({ reference, needsDetail }: Lookup): Flight | undefined {
+    const flight = this.#flights.get(reference.canonicalId);
     return flight !== undefined && (flight.hasDetail || !needsDetail) ? flight : undefined;
   }
 
   /** Starts one flight for each certificate, all of one product and connection together. */
-  #fetch(lookups: readonly Lookup[]): void {
-    const bySource = Map.groupBy(joinSpellings(lookups), (lookup) => lookup.reference.connected);
+  #start(lookups: readonly Lookup[], requester: Requester): void {
+    const bySource = Map.groupBy(lookups, (lookup) => lookup.reference.connected);
     for (const [{ source }, group] of bySource) {
       const requests = group.map(
         ({ reference, needsDetail }): CertificateRequest => ({
           key: reference.key,
           needsDetail,
-          progress: createProgress(),
+          ticket: new CallTicket(requester),
         }),
       );
       const readings = source.fetch(requests);
@@ -124,11 +121,11 @@ export class Retrieval {
 
   #follow(
     { canonicalId, connected }: CertificateReference,
-    { needsDetail, progress }: CertificateRequest,
+    { needsDetail, ticket }: CertificateRequest,
     fetched: ReturnType<ConnectedProduct["source"]["fetch"]>[number],
   ): void {
     const reading = fetched.then((value) => this.#cache.store(canonicalId, value));
-    const flight: Flight = { reading, hasDetail: needsDetail, progress };
+    const flight: Flight = { reading, hasDetail: needsDetail, ticket };
     this.#flights.set(canonicalId, flight);
     const land = () => {
       if (this.#flights.get(canonicalId) === flight) this.#flights.delete(canonicalId);
@@ -148,6 +145,35 @@ export class Retrieval {
   }
 }
 
+async function awaitFlight(
+  { reference }: Lookup,
+  { reading, ticket }: Flight,
+  stale: CachedReading | undefined,
+  expiry: Promise<"expired">,
+): Promise<Retrieved> {
+  try {
+    const outcome = await Promise.race([reading, expiry]);
+    if (outcome !== "expired") return toRetrieved(outcome, false);
+    throw toTooLate(reference.connected, ticket);
+  } catch (error) {
+    // A stale value beats a cloud's failure, but not an answer that says what the caller did wrong.
+    if (stale && error instanceof ProviderError) return toRetrieved(stale, true);
+    throw error;
+  }
+}
+
+/** How far an estimate must be past the deadline before it is believed. */
+const HOPELESS_FACTOR = 1.5;
+
+/** Whether nothing that is still missing can be there in time, so that waiting would be in vain. */
+function isHopeless(flights: readonly Flight[], { deadlineMs }: Requester): boolean {
+  const leftMs = deadlineMs - performance.now();
+  return (
+    flights.length > 0 &&
+    flights.every(({ ticket }) => ticket.estimateWaitMs() > leftMs * HOPELESS_FACTOR)
+  );
+}
+
 /** One lookup a certificate, with detail if any of them needs it. */
 function joinSpellings(lookups: readonly Lookup[]): Lookup[] {
   const joined = new Map<string, Lookup>();
@@ -165,12 +191,9 @@ function toRetrieved({ reading, fetchedAt }: CachedReading, stale: boolean): Ret
   return { facts: reading?.facts ?? null, fetchedAt, stale };
 }
 
-function toTooLate(
-  { product, connection }: ConnectedProduct,
-  { isSent, estimateWaitMs }: CallProgress,
-): ProviderError {
+function toTooLate({ product, connection }: ConnectedProduct, ticket: CallTicket): ProviderError {
   const origin = { provider: product.prefix, connection };
-  if (isSent) {
+  if (ticket.isSent) {
     return new ProviderError("PROVIDER_TIMEOUT", {
       origin,
       message: "The cloud did not answer in time.",
@@ -179,13 +202,20 @@ function toTooLate(
   }
   return new ProviderError("PROVIDER_THROTTLED", {
     origin,
-    message: "The cloud's quota could not serve this in time.",
-    retryAfterMs: Math.max(RETRY_SENT_MS, estimateWaitMs()),
+    message: "The cloud's quota could not serve this in time; it is on its way.",
+    retryAfterMs: Math.max(RETRY_SENT_MS, ticket.estimateWaitMs()),
   });
 }
 
-function createExpiry(deadlineMs: number): { promise: Promise<"expired">; cancel: () => void } {
+interface Expiry {
+  readonly promise: Promise<"expired">;
+  now(): void;
+  cancel(): void;
+}
+
+function createExpiry(deadlineMs: number): Expiry {
   const { promise, resolve } = Promise.withResolvers<"expired">();
-  const timer = setTimeout(() => resolve("expired"), Math.max(0, deadlineMs - performance.now()));
-  return { promise, cancel: () => clearTimeout(timer) };
+  const now = () => resolve("expired");
+  const timer = setTimeout(now, Math.max(0, deadlineMs - performance.now()));
+  return { promise, now, cancel: () => clearTimeout(timer) };
 }

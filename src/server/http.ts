@@ -23,7 +23,13 @@ export function createHttp({
   createContext,
   log,
 }: HttpOptions): FastifyInstance {
-  const http = Fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: "idle" });
+  const http = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: "idle",
+    // A hostile key must cost one representation, not the whole request.
+    onProtoPoisoning: "remove",
+    onConstructorPoisoning: "remove",
+  });
   const callers = new WeakMap<FastifyRequest, Caller>();
 
   http.addHook("onRequest", async (request, reply) => {

@@ -8,6 +8,7 @@ import { openTencentCredentialChain } from "../../../src/providers/tencent/crede
 import { createRecordingLog } from "../log.ts";
 import { type LoopbackServer, startConnectProxy, startServer } from "../loopback.ts";
 
+const terminal = globalThis.console;
 let home = "";
 
 beforeEach(async () => {
@@ -58,7 +59,7 @@ describe("openTencentCredentialChain", () => {
 
   it("asks again after a failure, which the vendor's own provider keeps for ever", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
-    const printed = vi.spyOn(console, "error").mockImplementation(() => {});
+    const printed = vi.spyOn(terminal, "error").mockImplementation(() => {});
     let state: MetadataState = "down";
     const metadata = await startMetadata(() => state);
     const log = createRecordingLog();
@@ -78,7 +79,7 @@ describe("openTencentCredentialChain", () => {
   });
 
   it("keeps what the metadata service said out of errors, the log and the console", async () => {
-    const printed = vi.spyOn(console, "error").mockImplementation(() => {});
+    const printed = vi.spyOn(terminal, "error").mockImplementation(() => {});
     await startMetadata(() => "garbled");
     const log = createRecordingLog();
     const source = await openTencentCredentialChain(log);
@@ -89,15 +90,15 @@ describe("openTencentCredentialChain", () => {
   });
 
   it("lets others print to the console meanwhile, and restores it", async () => {
-    const printed = vi.spyOn(console, "error").mockImplementation(() => {});
-    const own = console.error;
+    const printed = vi.spyOn(terminal, "error").mockImplementation(() => {});
+    const own = terminal.error;
     await startMetadata(() => "down");
     const source = await openTencentCredentialChain(createRecordingLog());
     const failed = source.get().catch(() => {});
-    console.error("from elsewhere");
+    terminal.error("from elsewhere");
     await failed;
     expect(printed.mock.calls).toEqual([["from elsewhere"]]);
-    expect(console.error).toBe(own);
+    expect(terminal.error).toBe(own);
   });
 
   it("loads another credential when the cloud refused the first", async () => {

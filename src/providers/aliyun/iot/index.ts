@@ -37,18 +37,18 @@ export const aliyunIot: CertificateProduct = {
   connect(connection) {
     const origin = { provider: aliyunIot.prefix, connection: connection.name };
     const client = createAliyunIotClient(connection, origin);
-    const call = connection.caller(queryDeviceCert);
+    const caller = connection.caller(queryDeviceCert);
     const iotInstanceId = findIotInstanceId(connection);
 
     return {
       fetch: (requests) =>
-        requests.map(async ({ key: [productKey = "", deviceName = ""], progress }) => {
-          const info = await call(
+        requests.map(async ({ key: [productKey = "", deviceName = ""], ticket }) => {
+          const info = await caller.call(
             () =>
               client
                 .queryDeviceCert(productKey, deviceName, iotInstanceId)
                 .catch(toNullWhenNotFound),
-            progress,
+            { tickets: [ticket] },
           );
           if (info === null) return null;
           return {

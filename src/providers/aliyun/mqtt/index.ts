@@ -37,14 +37,14 @@ export const aliyunMqtt: CertificateProduct = {
   connect(connection) {
     const origin = { provider: aliyunMqtt.prefix, connection: connection.name };
     const client = createAliyunMqttClient(connection, origin);
-    const call = connection.caller(getDeviceCredential);
+    const caller = connection.caller(getDeviceCredential);
 
     return {
       fetch: (requests) =>
-        requests.map(async ({ key: [instanceId = "", clientId = ""], progress }) => {
-          const credential = await call(
+        requests.map(async ({ key: [instanceId = "", clientId = ""], ticket }) => {
+          const credential = await caller.call(
             () => client.getDeviceCredential(instanceId, clientId).catch(toNullWhenNotFound),
-            progress,
+            { tickets: [ticket] },
           );
           if (credential === null) return null;
           const { InstanceId, ClientId } = credential;

@@ -6,6 +6,7 @@ import type {
 } from "../../../device-certificate/product.ts";
 import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
 import { createBatchedSource } from "../../batched-source.ts";
+import { createListingMemory } from "../../listing-memory.ts";
 import { tencentCloud } from "../cloud.ts";
 import { TencentMqttDeviceCertificate } from "./certificate.ts";
 import { createTencentMqttClient, type DeviceCertificateItem } from "./client.ts";
@@ -45,21 +46,20 @@ export const tencentMqtt: CertificateProduct = {
   connect(connection) {
     const origin = { provider: tencentMqtt.prefix, connection: connection.name };
     const client = createTencentMqttClient(connection, origin);
-    const callSingle = connection.caller(describeDeviceCertificate);
-    const callList = connection.caller(describeDeviceCertificates);
+    const single = connection.caller(describeDeviceCertificate);
 
     return createBatchedSource<DeviceCertificateItem & { InstanceId: string }>({
+      single,
+      list: connection.caller(describeDeviceCertificates),
+      memory: createListingMemory(origin, connection.log),
       maxValues: MAX_LISTED,
       groupOf: ({ key: [instanceId = ""] }) => instanceId,
       valuesOf: ({ key: [, sn = ""] }) => toSnSpellings(sn),
       keyOf: ({ key: [, sn = ""] }) => toCanonicalSn(sn),
       keyOfItem: ({ DeviceCertificateSn }) =>
         DeviceCertificateSn === null ? null : toCanonicalSn(DeviceCertificateSn),
-      list: async (instanceId, sns, progress) => {
-        const items = await callList(
-          () => client.describeDeviceCertificates(instanceId, sns),
-          progress,
-        );
+      sendList: async (instanceId, sns) => {
+        const items = await client.describeDeviceCertificates(instanceId, sns);
         return items
           .filter((item) => item.InstanceId === null || item.InstanceId === instanceId)
           .map((item) => ({ ...item, InstanceId: instanceId }));
@@ -72,9 +72,9 @@ export const tencentMqtt: CertificateProduct = {
     async function fetchOne(request: CertificateRequest): Promise<CertificateReading | null> {
       const [instanceId = "", asked = ""] = request.key;
       for (const sn of toSnSpellings(asked)) {
-        const item = await callSingle(
+        const item = await single.call(
           () => client.describeDeviceCertificate(instanceId, sn).catch(toNullWhenNotFound),
-          request.progress,
+          { tickets: [request.ticket] },
         );
         // An answer without a serial number is how the cloud may say that there is none.
         if (!item?.DeviceCertificateSn) continue;

@@ -2,6 +2,7 @@
 import type { CertificateProduct } from "../../../device-certificate/product.ts";
 import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
 import { createBatchedSource } from "../../batched-source.ts";
+import { createListingMemory } from "../../listing-memory.ts";
 import { tencentCloud } from "../cloud.ts";
 import { DETAIL_FIELDS, TencentSslCertificate } from "./certificate.ts";
 import { type CertificateItem, createTencentSslClient } from "./client.ts";
@@ -32,22 +33,23 @@ export const tencentSsl: CertificateProduct = {
   connect(connection) {
     const origin = { provider: tencentSsl.prefix, connection: connection.name };
     const client = createTencentSslClient(connection, origin);
-    const callSingle = connection.caller(describeCertificate);
-    const callList = connection.caller(describeCertificates);
+    const single = connection.caller(describeCertificate);
 
     return createBatchedSource<CertificateItem>({
+      single,
+      list: connection.caller(describeCertificates),
+      memory: createListingMemory(origin, connection.log),
       maxValues: MAX_LISTED,
       groupOf: () => "all",
       valuesOf: ({ key }) => key,
       keyOf: ({ key: [certificateId = ""] }) => certificateId,
       keyOfItem: ({ CertificateId }) => CertificateId,
-      list: (_, certificateIds, progress) =>
-        callList(() => client.describeCertificates(certificateIds), progress),
+      sendList: (_, certificateIds) => client.describeCertificates(certificateIds),
       toReading: (item) => ({ facts: toFactsOfItem(item), hasDetail: false }),
-      fetchOne: async ({ key: [certificateId = ""], progress }) => {
-        const detail = await callSingle(
+      fetchOne: async ({ key: [certificateId = ""], ticket }) => {
+        const detail = await single.call(
           () => client.describeCertificate(certificateId).catch(toNullWhenNotFound),
-          progress,
+          { tickets: [ticket] },
         );
         // An answer without an id is how the cloud may say that there is none.
         if (!detail?.CertificateId) return null;
