@@ -64,8 +64,8 @@ function isCertificateLike(der: Buffer): boolean {
 }
 
 function toDer(text: string): Buffer[] {
-  // Some consoles store line ends as the two characters "\n".
-  const lines = text.replaceAll("\\n", "\n");
+  // Some consoles store line ends as the two characters "\n", or as four: "\r\n".
+  const lines = text.replaceAll(/\\[rn]/g, "\n");
   if (lines.includes("-----BEGIN")) {
     return [...lines.matchAll(PEM_BLOCK)]
       .map(([, body]) => Buffer.from(body ?? "", "base64"))

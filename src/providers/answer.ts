@@ -85,7 +85,9 @@ export function toNullWhenNotFound(error: unknown): null {
   throw error;
 }
 
-/** Milliseconds since 1970; 0 means never. */
+/** Milliseconds since 1970; 0 means never, and so does what is beyond all dates. */
 export function toDate(millis: number | null): Date | null {
-  return millis === null || millis === 0 ? null : new Date(millis);
+  if (millis === null || millis === 0) return null;
+  const date = new Date(millis);
+  return Number.isNaN(date.getTime()) ? null : date;
 }

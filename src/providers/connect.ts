@@ -61,6 +61,7 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
       const transport = createTransport({
         origin: config.endpoints[product.endpoint.name] ?? product.endpoint.originOf(config.region),
         answerTimeoutMs: withinMs,
+        connections: toConnections(product),
       });
       transports.push(transport);
       const origin = { provider: product.prefix, connection: config.name };
@@ -105,6 +106,15 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
       await Promise.all(transports.map((transport) => transport.close()));
     },
   };
+}
+
+/** One for each call that a burst may send at once: a call that waits for a connection wastes its slot of the quota. */
+function toConnections({ limits }: CertificateProduct): number {
+  return Math.max(
+    ...limits.map(({ callsPerSecond, perSourceAddress }) =>
+      Math.min(callsPerSecond, perSourceAddress?.callsPerSecond ?? callsPerSecond),
+    ),
+  );
 }
 
 async function openCredentials(

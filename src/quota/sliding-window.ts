@@ -11,9 +11,12 @@ export interface Slot {
   answered(hasAnswer: boolean): void;
 }
 
-/** Round trips that must have been seen before the shortest of them is believed. */
+/** Round trips that must have been seen, and for how long, before the shortest of them is believed. */
 const MIN_ROUND_TRIPS = 32;
-/** How much of the shortest round trip is given away: a later one may be shorter still. */
+const MIN_ROUND_TRIPS_MS = 3_000;
+/** The part of the slots under way up to which a round trip is the network's: in a burst all of them are longer. */
+const UNDISTURBED_SHARE = 0.1;
+/** How much of the shortest round trip is relied on: a later one may be shorter still. */
 const ROUND_TRIP_CREDIT = 0.5;
 /** After a refusal: what is left of the limit, and how it comes back. */
 const DECREASE = 0.75;
@@ -38,6 +41,7 @@ export class SlidingWindow {
   readonly #sentAt: number[] = [];
   #shortestRoundTripMs = Number.POSITIVE_INFINITY;
   #roundTrips = 0;
+  #roundTripsSinceMs: number | undefined;
   /** What refusals have left of the slots, and since when. */
   #reduced: { readonly slots: number; readonly sinceMs: number } | undefined;
   #blockedUntilMs = 0;
@@ -75,6 +79,12 @@ export class SlidingWindow {
     return Number.isFinite(free) ? free - now : undefined;
   }
 
+  /** Until the next call may be sent without more than an eighth of the limit within a sixteenth of the period. */
+  get msUntilSpread(): number {
+    const earlier = this.#sentAt.at(-Math.ceil(this.#slots / 8));
+    return earlier === undefined ? 0 : earlier + this.#periodMs / 16 - performance.now();
+  }
+
   get usedInLastSecond(): number {
     dropUntil(this.#sentAt, performance.now() - 1000);
     return this.#sentAt.length;
@@ -90,7 +100,13 @@ export class SlidingWindow {
     dropUntil(this.#sentAt, sentAtMs - 1000);
     this.#sentAt.push(sentAtMs);
     this.#inFlight += 1;
-    return { answered: (hasAnswer) => this.#cool(sentAtMs, hasAnswer) };
+    const isUndisturbed = this.#inFlight <= Math.max(2, this.#slots * UNDISTURBED_SHARE);
+    return {
+      answered: (hasAnswer) => {
+        if (hasAnswer && isUndisturbed) this.#learnRoundTrip(performance.now() - sentAtMs);
+        this.#cool(hasAnswer);
+      },
+    };
   }
 
   /** A call sent at this time was refused: take less, and more again little by little. */
@@ -102,20 +118,22 @@ export class SlidingWindow {
     this.#reduced = { slots: Math.max(1, Math.floor(this.limit * DECREASE)), sinceMs: now };
   }
 
-  #cool(sentAtMs: number, hasAnswer: boolean): void {
-    const now = performance.now();
+  #learnRoundTrip(roundTripMs: number): void {
+    this.#roundTripsSinceMs ??= performance.now();
+    this.#roundTrips += 1;
+    this.#shortestRoundTripMs = Math.min(this.#shortestRoundTripMs, roundTripMs);
+  }
+
+  #cool(hasAnswer: boolean): void {
     this.#inFlight -= 1;
-    if (hasAnswer) {
-      this.#roundTrips += 1;
-      this.#shortestRoundTripMs = Math.min(this.#shortestRoundTripMs, now - sentAtMs);
-    }
     // Without an answer nobody knows when the call arrived; it may even arrive now.
-    const credit = hasAnswer ? this.#roundTripCreditMs : 0;
-    insertSorted(this.#freeAt, now + this.#periodMs - credit);
+    const creditMs = hasAnswer ? this.#roundTripCreditMs : 0;
+    insertSorted(this.#freeAt, performance.now() + this.#periodMs - creditMs);
   }
 
   get #roundTripCreditMs(): number {
-    if (this.#roundTrips < MIN_ROUND_TRIPS) return 0;
+    const sinceMs = performance.now() - (this.#roundTripsSinceMs ?? performance.now());
+    if (this.#roundTrips < MIN_ROUND_TRIPS || sinceMs < MIN_ROUND_TRIPS_MS) return 0;
     return Math.min(this.#shortestRoundTripMs * ROUND_TRIP_CREDIT, this.#periodMs / 2);
   }
 }

@@ -31,6 +31,8 @@ interface Entry {
 const LONGEST_GAP_MS = 400;
 /** Limits below this have no slot to spare. */
 const MIN_SLOTS_TO_SPARE_ONE = 4;
+/** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */
+const MIN_SLOTS_TO_SPREAD = 50;
 /** A window may also be freed by another throttle that shares it. */
 const LOOK_AGAIN_MS = 100;
 /** What is added to an estimate for the way to the cloud and back. */
@@ -46,6 +48,7 @@ class Throttle implements Quota {
   readonly #maxWaiting: number;
   readonly #queue = new FairQueue<Entry>();
   #timer: NodeJS.Timeout | undefined;
+  #isLookDue = false;
   #lastSentAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ windows, maxWaiting = 20_000 }: ThrottleOptions) {
@@ -81,7 +84,6 @@ class Throttle implements Quota {
     for (const requester of new Set(tickets.flatMap((ticket) => ticket.requesters))) {
       this.#add(entry, requester, isRetry);
     }
-    this.#sendAllowed();
     return promise;
   }
 
@@ -105,7 +107,13 @@ class Throttle implements Quota {
 
   #add(entry: Entry, requester: Requester, isFirst: boolean): void {
     this.#queue.add(requester, entry, isFirst);
-    this.#sendAllowed();
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    // Once for all calls that come together: only then it is known how many there are.
+    queueMicrotask(() => {
+      this.#isLookDue = false;
+      this.#sendAllowed();
+    });
   }
 
   #toWaitMs(calls: number): number {
@@ -140,7 +148,12 @@ class Throttle implements Quota {
       return Math.max(...full.map((window) => window.msUntilNext ?? Number.POSITIVE_INFINITY));
     }
     if (isFirstTurn || this.#queue.size <= this.#free) return 0;
-    return Math.max(...this.#windows.map((window) => this.#msUntilSpared(window)));
+    return Math.max(
+      ...this.#windows.map((window) => this.#msUntilSpared(window)),
+      ...this.#windows.map((window) =>
+        window.limit < MIN_SLOTS_TO_SPREAD ? 0 : window.msUntilSpread,
+      ),
+    );
   }
 
   /** How long the last free slot of a window must still be spared. */

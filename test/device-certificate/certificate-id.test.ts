@@ -25,10 +25,7 @@ describe("resolveId reads the ids of the contract", () => {
     ["tencent-ssl:default:eyxLKFt4", ["eyxLKFt4"]],
     ["aliyun-iot:default:a1B2c3:pump-7", ["a1B2c3", "pump-7"]],
     ["aliyun-iot:plant.2:a1B2c3:pump-7", ["a1B2c3", "pump-7"]],
-    [
-      "aliyun-mqtt:default:post-cn-0pp12gl:GID_test@@@test",
-      ["post-cn-0pp12gl", "GID_test@@@test"],
-    ],
+    ["aliyun-mqtt:default:post-cn-0pp12gl:GID_test@@@test", ["post-cn-0pp12gl", "GID_test@@@test"]],
     ["aliyun-mqtt:default:i:泵 7", ["i", "泵 7"]],
     ["aliyun-iot:default:a1:line%3A2%25", ["a1", "line:2%"]],
     ["aliyun-iot:default:a1:line%3a2", ["a1", "line:2"]],

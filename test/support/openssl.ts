@@ -68,15 +68,15 @@ export function describeWithOpenssl(pem: string) {
     ],
     pem,
   );
-  const valueOf = (name: string) =>
+  const printedAs = (name: string) =>
     new RegExp(`^${name}=(.*)$`, "m").exec(printed)?.[1] ?? `no ${name}`;
   return {
-    serialNumber: valueOf("serial"),
-    subject: valueOf("subject"),
-    issuer: valueOf("issuer"),
-    fingerprintSha256: valueOf("sha256 Fingerprint"),
-    notBefore: new Date(valueOf("notBefore")),
-    notAfter: new Date(valueOf("notAfter")),
+    serialNumber: printedAs("serial"),
+    subject: printedAs("subject"),
+    issuer: printedAs("issuer"),
+    fingerprintSha256: printedAs("sha256 Fingerprint"),
+    notBefore: new Date(printedAs("notBefore")),
+    notAfter: new Date(printedAs("notAfter")),
     publicKeyBits: Number(/Public-Key: \((\d+) bit\)/.exec(printed)?.[1]),
   };
 }

@@ -24,6 +24,7 @@ export interface TestSubgraph extends Server {
     query: string,
     variables?: Record<string, unknown>,
     headers?: Record<string, string>,
+    operationName?: string,
   ): Promise<GraphQLAnswer>;
   /** Everything that was logged so far. */
   readonly logged: () => string;
@@ -54,27 +55,60 @@ export async function startTestSubgraph(options: TestSubgraphOptions): Promise<T
   return {
     ...server,
     logged: () => lines.join(""),
-    ask: async (query, variables = {}, headers = {}) => {
+    ask: async (query, variables = {}, headers = {}, operationName = undefined) => {
       const response = await fetch(server.url, {
         method: "POST",
         headers: { "content-type": "application/json", ...headers },
-        body: JSON.stringify({ query, variables }),
+        body: JSON.stringify({ query, variables, operationName }),
       });
       return (await response.json()) as GraphQLAnswer;
     },
   };
 }
 
+export interface ConnectionOptions {
+  readonly name?: string;
+  /** Calls a second of every API action, to lift the quotas where they are not the subject. By default the documented ones. */
+  readonly callsPerSecond?: number;
+  /** By default the static ones of the emulated account. */
+  readonly credential?: "static" | "sts" | "expiredSts" | "otherAccount";
+  readonly iotInstanceId?: string;
+}
+
+const ACTIONS = {
+  tencent: [
+    "DescribeDeviceCertificate",
+    "DescribeDeviceCertificates",
+    "DescribeCertificate",
+    "DescribeCertificates",
+  ],
+  aliyun: ["QueryDeviceCert", "GetDeviceCredential"],
+} as const;
+
 /** The connections of a configuration that reach all four APIs of an emulator. */
-export function toConnections({ origins, credentials }: Emulator): Record<string, unknown>[] {
+export function toConnections(
+  { origins, credentials }: Emulator,
+  options: ConnectionOptions = {},
+): Record<string, unknown>[] {
+  const { name = "default", callsPerSecond, credential = "static", iotInstanceId } = options;
   return (["tencent", "aliyun"] as const).map((cloud) => {
-    const { accessKeyId, accessKeySecret } = credentials[cloud].static;
+    const { accessKeyId, accessKeySecret, securityToken } = credentials[cloud][credential];
     return {
       cloud,
-      name: "default",
+      name,
       region: cloud === "tencent" ? "ap-guangzhou" : "cn-shanghai",
-      credentials: { accessKeyId, accessKeySecret },
+      credentials: {
+        accessKeyId,
+        accessKeySecret,
+        ...(securityToken !== undefined && { securityToken }),
+      },
       endpoints: { ...origins[cloud] },
+      ...(cloud === "aliyun" && iotInstanceId !== undefined && { iotInstanceId }),
+      ...(callsPerSecond !== undefined && {
+        quota: {
+          perSecond: Object.fromEntries(ACTIONS[cloud].map((action) => [action, callsPerSecond])),
+        },
+      }),
     };
   });
 }

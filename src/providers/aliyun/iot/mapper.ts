@@ -26,7 +26,7 @@ export function toFacts(
     // Before it is ready the cloud's text is no certificate, whatever it holds.
     bundle: Status === READY ? CertificateBundle.from(Certificate) : null,
     reported: {
-      serialNumber: CertSN,
+      serialNumber: CertSN || null,
       commonName: null,
       organizationalUnit: null,
       subjectAltNames: null,

@@ -78,10 +78,13 @@ export const tencentMqtt: CertificateProduct = {
         );
         // An answer without a serial number is how the cloud may say that there is none.
         if (!item?.DeviceCertificateSn) continue;
-        if (toCanonicalSn(item.DeviceCertificateSn) === toCanonicalSn(asked)) {
-          return toReading(instanceId, item);
+        if (
+          toCanonicalSn(item.DeviceCertificateSn) !== toCanonicalSn(asked) ||
+          (item.InstanceId ?? instanceId) !== instanceId
+        ) {
+          throw createMismatchError(origin);
         }
-        throw createMismatchError(origin);
+        return toReading(instanceId, item);
       }
       return null;
     }

@@ -5,27 +5,27 @@ import { toDate } from "../../answer.ts";
 import type { TencentMqttDeviceCertificate } from "./certificate.ts";
 import type { DeviceCertificateItem } from "./client.ts";
 
-const STATUS: Readonly<Record<string, DeviceCertificateStatus>> = {
-  ACTIVE: "ACTIVE",
-  INACTIVE: "INACTIVE",
-  REVOKED: "REVOKED",
-  PENDING_ACTIVATION: "PENDING",
-};
+const STATUS: ReadonlyMap<string | null, DeviceCertificateStatus> = new Map([
+  ["ACTIVE", "ACTIVE"],
+  ["INACTIVE", "INACTIVE"],
+  ["REVOKED", "REVOKED"],
+  ["PENDING_ACTIVATION", "PENDING"],
+]);
 
 export function toFacts(
   instanceId: string,
   item: DeviceCertificateItem,
 ): FactsOf<TencentMqttDeviceCertificate> {
   return {
-    reportedStatus: STATUS[item.Status ?? ""] ?? "UNKNOWN",
+    reportedStatus: STATUS.get(item.Status) ?? "UNKNOWN",
     providerStatus: item.Status,
     createdAt: toDate(item.CreatedTime),
     updatedAt: toDate(item.UpdateTime),
     bundle: CertificateBundle.from(item.DeviceCertificate),
     reported: {
-      serialNumber: item.DeviceCertificateSn?.toUpperCase() ?? null,
-      commonName: item.DeviceCertificateCn,
-      organizationalUnit: item.OrganizationalUnit,
+      serialNumber: item.DeviceCertificateSn?.toUpperCase() || null,
+      commonName: item.DeviceCertificateCn || null,
+      organizationalUnit: item.OrganizationalUnit || null,
       subjectAltNames: null,
       notBefore: toDate(item.NotBeforeTime),
       notAfter: toDate(item.NotAfterTime),

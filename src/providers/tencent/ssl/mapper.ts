@@ -71,7 +71,7 @@ function toListedFacts(
     bundle: null,
     reported: {
       serialNumber: null,
-      commonName: item.Domain,
+      commonName: item.Domain || null,
       organizationalUnit: null,
       subjectAltNames: item.SubjectAltName,
       notBefore: toDateFromGmt8(item.CertBeginTime),

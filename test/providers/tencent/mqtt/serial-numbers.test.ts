@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { toCanonicalSn, toSnSpellings } from "../../../../src/providers/tencent/mqtt/mapper.ts";
+
+const SN = "0eef68a582b94254296e54ce754f94d707a59911";
+
+describe("toCanonicalSn", () => {
+  it.each([
+    [SN, "eef68a582b94254296e54ce754f94d707a59911"],
+    [SN.toUpperCase(), "eef68a582b94254296e54ce754f94d707a59911"],
+    ["eef68a582b94254296e54ce754f94d707a59911", "eef68a582b94254296e54ce754f94d707a59911"],
+    ["000a", "a"],
+    ["a000", "a000"],
+    ["0", "0"],
+    ["0000", "0"],
+    // More digits than a number can hold exactly.
+    ["00900719925474099312345", "900719925474099312345"],
+  ])("writes %s as %s", (spelling, canonical) => {
+    expect(toCanonicalSn(spelling)).toBe(canonical);
+  });
+});
+
+describe("toSnSpellings", () => {
+  it("starts with the spelling that was asked with", () => {
+    for (const asked of [SN, SN.toUpperCase(), SN.slice(1), `00${SN}`])
+      expect(toSnSpellings(asked)[0]).toBe(asked);
+  });
+
+  it("adds the two spellings of the vendor's examples: 40 digits, and those without the zero", () => {
+    expect(toSnSpellings(SN.slice(1).toUpperCase())).toEqual([
+      SN.slice(1).toUpperCase(),
+      SN.slice(1),
+      SN,
+    ]);
+  });
+
+  it("names each spelling once", () => {
+    const whole = `4b${SN.slice(2)}`;
+    expect(toSnSpellings(whole)).toEqual([whole]);
+    expect(toSnSpellings(SN)).toEqual([SN, SN.slice(1)]);
+  });
+
+  it("does not fill up what is far too short", () => {
+    expect(toSnSpellings("7f")).toEqual(["7f"]);
+  });
+});
