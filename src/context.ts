@@ -2,6 +2,7 @@
 import { CertificateLoader } from "./device-certificate/certificate.loader.ts";
 import type { CertificateCatalog } from "./device-certificate/certificate-id.ts";
 import { RequestError } from "./errors.ts";
+import type { ActionUse } from "./providers/connect.ts";
 import type { Retrieval } from "./retrieval/retrieval.ts";
 import type { Scope } from "./scopes.ts";
 
@@ -14,17 +15,20 @@ export interface RequestContext {
   readonly caller: Caller;
   readonly certificates: CertificateLoader;
   readonly maxEntities: number;
+  /** What the calls of each kind are doing now. */
+  readonly actions: readonly (() => ActionUse)[];
 }
 
 /** What requests share, for as long as the process lives. */
 export interface Subgraph {
   readonly catalog: CertificateCatalog;
   readonly retrieval: Retrieval;
+  readonly actions: readonly (() => ActionUse)[];
   readonly answer: { readonly withinMs: number; readonly maxEntities: number };
 }
 
 export function createRequestContext(
-  { catalog, retrieval, answer }: Subgraph,
+  { catalog, retrieval, actions, answer }: Subgraph,
   caller: Caller,
 ): RequestContext {
   const requester = { deadlineMs: performance.now() + answer.withinMs };
@@ -32,6 +36,7 @@ export function createRequestContext(
     caller,
     certificates: new CertificateLoader({ catalog, retrieval, requester }),
     maxEntities: answer.maxEntities,
+    actions,
   };
 }
 

@@ -15,6 +15,7 @@ import { registerCloud } from "./device-certificate/cloud-provider.ts";
 import { createEntitiesResolver } from "./device-certificate/entities.ts";
 import type { CertificateProduct } from "./device-certificate/product.ts";
 import type { Scope } from "./scopes.ts";
+import { ProviderQuotaResolver } from "./server/provider-quota.ts";
 
 export interface SchemaOptions {
   readonly products: readonly CertificateProduct[];
@@ -38,7 +39,7 @@ export async function createSchema({
 }: SchemaOptions): Promise<SubgraphSchema> {
   for (const { cloud } of products) registerCloud(cloud);
   const plain = await buildSchema({
-    resolvers: [CertificateResolver, ...products.map(createProductResolver)],
+    resolvers: [CertificateResolver, ProviderQuotaResolver, ...products.map(createProductResolver)],
     orphanedTypes: products.map(({ certificateType }) => certificateType),
     authChecker: checkScopes,
     validate: false,

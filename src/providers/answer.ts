@@ -42,6 +42,8 @@ export function objectOf<Shape extends z.ZodRawShape>(shape: Shape) {
     .transform((value) => value ?? null);
 }
 
+const RETRY_SOON_MS = 100;
+
 /** Checks an answer against its schema; an answer of another shape is as good as none. */
 export function readAnswer<Schema extends z.ZodType>(
   schema: Schema,
@@ -55,6 +57,7 @@ export function readAnswer<Schema extends z.ZodType>(
     origin,
     message: "The cloud's answer could not be read.",
     isRetryable: true,
+    retryAfterMs: RETRY_SOON_MS,
     cause: new Error(z.prettifyError(read.error)),
   });
 }
@@ -76,6 +79,7 @@ export function createMismatchError(origin: CallOrigin): ProviderError {
     origin,
     message: "The cloud answered with another certificate than the one asked for.",
     isRetryable: true,
+    retryAfterMs: RETRY_SOON_MS,
   });
 }
 

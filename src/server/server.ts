@@ -49,6 +49,7 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
   const subgraph: Subgraph = {
     catalog: new CertificateCatalog(connected.products),
     retrieval: new Retrieval({ cache: new CertificateCache(config.cache), log }),
+    actions: connected.actions,
     answer: config.answer,
   };
   const { authorizationDirectives } = config.schema;

@@ -106,7 +106,8 @@ function readAnswer({ status, headers, body }: HttpAnswer): AnswerReading {
   const code = toText(answer["Code"] ?? answer["code"]);
   const isRefused = status === 200 ? isRefusal(answer["Success"], code) : true;
   if (!isRefused) return { content: answer };
-  if (code === undefined && retryAfterMs === undefined && status !== 200) return undefined;
+  const saysNo = status === 200 && answer["Success"] === false;
+  if (code === undefined && retryAfterMs === undefined && !saysNo) return undefined;
   const requestId = toText(answer["RequestId"] ?? answer["requestId"]);
   const text = toText(answer["ErrorMessage"] ?? answer["Message"] ?? answer["message"]);
   return { refusal: { status, code, requestId, text, retryAfterMs } };
