@@ -1,23 +1,12 @@
-// Keeps calls within a limit for any one second as counted where the cloud receives them.
+// Keeps the calls of one process within a limit for any one second as counted where the cloud receives them.
+import type { CallWindow, Slot } from "./call-window.ts";
+import { RoundTrips } from "./round-trips.ts";
 
 export interface SlidingWindowOptions {
   /** Below 1, one call in so many seconds. */
   readonly callsPerSecond: number;
 }
 
-/** One call that counts. */
-export interface Slot {
-  /** To be called once: when the answer is there, or with `false` when the call was given up without one. */
-  answered(hasAnswer: boolean): void;
-}
-
-/** Round trips that must have been seen, and for how long, before the shortest of them is believed. */
-const MIN_ROUND_TRIPS = 32;
-const MIN_ROUND_TRIPS_MS = 3_000;
-/** The part of the slots under way up to which a round trip is the network's: in a burst all of them are longer. */
-const UNDISTURBED_SHARE = 0.1;
-/** How much of the shortest round trip is relied on: a later one may be shorter still. */
-const ROUND_TRIP_CREDIT = 0.5;
 /** After a refusal: what is left of the limit, and how it comes back. */
 const DECREASE = 0.75;
 const INCREASE = 0.02;
@@ -30,7 +19,7 @@ const INCREASE_EVERY_MS = 5_000;
  * jitter: the first arrived before its answer by at least the way back, the second arrives after its sending by at
  * least the way there.
  */
-export class SlidingWindow {
+export class SlidingWindow implements CallWindow {
   readonly callsPerSecond: number;
   readonly #slots: number;
   readonly #periodMs: number;
@@ -39,9 +28,7 @@ export class SlidingWindow {
   readonly #freeAt: number[] = [];
   /** When the calls of the last second were sent, earliest first. */
   readonly #sentAt: number[] = [];
-  #shortestRoundTripMs = Number.POSITIVE_INFINITY;
-  #roundTrips = 0;
-  #roundTripsSinceMs: number | undefined;
+  readonly #roundTrips = new RoundTrips();
   /** What refusals have left of the slots, and since when. */
   #reduced: { readonly slots: number; readonly sinceMs: number } | undefined;
   #blockedUntilMs = 0;
@@ -52,7 +39,6 @@ export class SlidingWindow {
     this.#periodMs = callsPerSecond >= 1 ? 1000 : 1000 / callsPerSecond;
   }
 
-  /** How many calls may be in the window now: all, or fewer after a refusal. */
   get limit(): number {
     if (this.#reduced === undefined) return this.#slots;
     const steps = Math.floor((performance.now() - this.#reduced.sinceMs) / INCREASE_EVERY_MS);
@@ -60,7 +46,6 @@ export class SlidingWindow {
     return Math.min(this.#slots, this.#reduced.slots + steps * step);
   }
 
-  /** Calls that may be sent now. */
   get free(): number {
     const now = performance.now();
     if (now < this.#blockedUntilMs) return 0;
@@ -68,7 +53,6 @@ export class SlidingWindow {
     return Math.max(0, this.limit - this.#inFlight - this.#freeAt.length);
   }
 
-  /** Until the next slot becomes free that is not so yet; `undefined` when that depends on an answer. */
   get msUntilNext(): number | undefined {
     const now = performance.now();
     dropUntil(this.#freeAt, now);
@@ -79,7 +63,7 @@ export class SlidingWindow {
     return Number.isFinite(free) ? free - now : undefined;
   }
 
-  /** Until the next call may be sent without more than an eighth of the limit within a sixteenth of the period. */
+  /** No more than an eighth of the limit within a sixteenth of the period. */
   get msUntilSpread(): number {
     const earlier = this.#sentAt.at(-Math.ceil(this.#slots / 8));
     return earlier === undefined ? 0 : earlier + this.#periodMs / 16 - performance.now();
@@ -90,7 +74,6 @@ export class SlidingWindow {
     return this.#sentAt.length;
   }
 
-  /** Calls a second that can be kept up: a slot rests for the round trip as well. */
   get sustainableCallsPerSecond(): number {
     return (this.limit / this.#periodMs) * 1000 * 0.9;
   }
@@ -100,16 +83,15 @@ export class SlidingWindow {
     dropUntil(this.#sentAt, sentAtMs - 1000);
     this.#sentAt.push(sentAtMs);
     this.#inFlight += 1;
-    const isUndisturbed = this.#inFlight <= Math.max(2, this.#slots * UNDISTURBED_SHARE);
+    const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight, this.#slots);
     return {
       answered: (hasAnswer) => {
-        if (hasAnswer && isUndisturbed) this.#learnRoundTrip(performance.now() - sentAtMs);
+        if (hasAnswer && isUndisturbed) this.#roundTrips.learn(performance.now() - sentAtMs);
         this.#cool(hasAnswer);
       },
     };
   }
 
-  /** A call sent at this time was refused: take less, and more again little by little. */
   slowDown(sentAtMs: number, pauseMs = 0): void {
     const now = performance.now();
     this.#blockedUntilMs = Math.max(this.#blockedUntilMs, now + pauseMs);
@@ -118,23 +100,16 @@ export class SlidingWindow {
     this.#reduced = { slots: Math.max(1, Math.floor(this.limit * DECREASE)), sinceMs: now };
   }
 
-  #learnRoundTrip(roundTripMs: number): void {
-    this.#roundTripsSinceMs ??= performance.now();
-    this.#roundTrips += 1;
-    this.#shortestRoundTripMs = Math.min(this.#shortestRoundTripMs, roundTripMs);
-  }
+  /** All slots are its own, and only time frees them. */
+  want(): void {}
+
+  onFreed(): void {}
 
   #cool(hasAnswer: boolean): void {
     this.#inFlight -= 1;
     // Without an answer nobody knows when the call arrived; it may even arrive now.
-    const creditMs = hasAnswer ? this.#roundTripCreditMs : 0;
+    const creditMs = hasAnswer ? this.#roundTrips.creditMs : 0;
     insertSorted(this.#freeAt, performance.now() + this.#periodMs - creditMs);
-  }
-
-  get #roundTripCreditMs(): number {
-    const sinceMs = performance.now() - (this.#roundTripsSinceMs ?? performance.now());
-    if (this.#roundTrips < MIN_ROUND_TRIPS || sinceMs < MIN_ROUND_TRIPS_MS) return 0;
-    return Math.min(this.#shortestRoundTripMs * ROUND_TRIP_CREDIT, this.#periodMs / 2);
   }
 }
 

@@ -1,4 +1,5 @@
 // A quota within one process: calls wait until every limit that counts them has a free slot.
+import type { CallWindow } from "./call-window.ts";
 import { FairQueue } from "./fair-queue.ts";
 import {
   NotNeededError,
@@ -9,11 +10,10 @@ import {
   type QuotaUse,
   type Requester,
 } from "./quota.ts";
-import type { SlidingWindow } from "./sliding-window.ts";
 
 export interface ThrottleOptions {
   /** Every limit that counts the calls; windows may be shared with other throttles. */
-  readonly windows: readonly SlidingWindow[];
+  readonly windows: readonly CallWindow[];
   /** How many calls may wait before further ones are refused. */
   readonly maxWaiting?: number;
 }
@@ -44,7 +44,7 @@ export function createThrottle(options: ThrottleOptions): Quota {
 }
 
 class Throttle implements Quota {
-  readonly #windows: readonly SlidingWindow[];
+  readonly #windows: readonly CallWindow[];
   readonly #maxWaiting: number;
   readonly #queue = new FairQueue<Entry>();
   #timer: NodeJS.Timeout | undefined;
@@ -53,6 +53,7 @@ class Throttle implements Quota {
 
   constructor({ windows, maxWaiting = 20_000 }: ThrottleOptions) {
     this.#windows = windows;
+    for (const window of windows) window.onFreed(() => this.#sendAllowed());
     this.#maxWaiting = maxWaiting;
   }
 
@@ -132,6 +133,7 @@ class Throttle implements Quota {
       }
       const waitMs = this.#msUntilAllowed(next.isFirstTurn);
       if (waitMs > 0) {
+        this.#want();
         this.#timer = setTimeout(
           () => this.#sendAllowed(),
           Math.min(Math.ceil(waitMs), LOOK_AGAIN_MS),
@@ -140,6 +142,11 @@ class Throttle implements Quota {
       }
       this.#queue.take()?.send();
     }
+    this.#want();
+  }
+
+  #want(): void {
+    for (const window of this.#windows) window.want(this.#queue.size);
   }
 
   #msUntilAllowed(isFirstTurn: boolean): number {
@@ -157,7 +164,7 @@ class Throttle implements Quota {
   }
 
   /** How long the last free slot of a window must still be spared. */
-  #msUntilSpared(window: SlidingWindow): number {
+  #msUntilSpared(window: CallWindow): number {
     if (window.limit < MIN_SLOTS_TO_SPARE_ONE || window.free > 1) return 0;
     const nextMs = window.msUntilNext ?? Number.POSITIVE_INFINITY;
     const sinceSentMs = performance.now() - this.#lastSentAtMs;

@@ -1,0 +1,82 @@
+// The connection to Redis (or Valkey) that replicas share, and whether it can be used just now.
+import { Redis } from "ioredis";
+import type { Log } from "./log.ts";
+import type { Secret } from "./providers/credentials.ts";
+
+export interface SharedRedisOptions {
+  readonly url: Secret;
+  /** What every key and channel starts with. */
+  readonly keyPrefix: string;
+  readonly log: Log;
+}
+
+/** How long a command may take before Redis counts as gone, in milliseconds. */
+const COMMAND_TIMEOUT_MS = 250;
+const RECONNECT_EVERY_MS = 100;
+
+/** Commands fail at once while there is no connection; it is looked for all the time. */
+export class SharedRedis {
+  readonly client: Redis;
+  readonly keyPrefix: string;
+  readonly #log: Log;
+  readonly #subscribers: Redis[] = [];
+  #isUp = false;
+
+  constructor({ url, keyPrefix, log }: SharedRedisOptions) {
+    this.keyPrefix = keyPrefix;
+    this.#log = log;
+    this.client = new Redis(url.reveal(), {
+      commandTimeout: COMMAND_TIMEOUT_MS,
+      connectTimeout: 1_000,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => RECONNECT_EVERY_MS,
+    });
+    this.client.on("ready", () => this.#tell(true));
+    this.client.on("close", () => this.#tell(false));
+    // Errors are told by "close"; without a listener they would end the process.
+    this.client.on("error", () => {});
+  }
+
+  /** Whether there is a connection. A command may still run into its time limit. */
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Resolves at the first connection, or after `withinMs` without one. */
+  async untilUp(withinMs: number): Promise<void> {
+    if (this.#isUp) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.client.once("ready", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** A second connection that only listens; it subscribes anew whenever it is back. */
+  subscribe(channel: string, onMessage: (message: string) => void): void {
+    const subscriber = this.client.duplicate({ commandTimeout: 5_000, enableOfflineQueue: true });
+    subscriber.on("error", () => {});
+    subscriber.on("message", (_channel, message: string) => onMessage(message));
+    void subscriber.subscribe(this.keyPrefix + channel).catch(() => {});
+    this.#subscribers.push(subscriber);
+  }
+
+  close(): void {
+    for (const connection of [this.client, ...this.#subscribers]) {
+      connection.removeAllListeners("close");
+      connection.disconnect();
+    }
+  }
+
+  #tell(isUp: boolean): void {
+    if (isUp === this.#isUp) return;
+    this.#isUp = isUp;
+    // The address is left out: it may hold a password.
+    if (isUp) this.#log.info("connected to Redis");
+    else this.#log.warn("Redis is gone; this replica goes on by itself");
+  }
+}
