@@ -1,4 +1,5 @@
 // The connection to Redis (or Valkey) that replicas share, and whether it can be used just now.
+import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import type { Log } from "./log.ts";
 import type { Secret } from "./providers/credentials.ts";
@@ -56,16 +57,35 @@ export class SharedRedis {
     });
   }
 
+  /** Runs a script in Redis, sent whole only where Redis does not hold it yet. */
+  async run(
+    script: string,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    const sha = createHash("sha1").update(script).digest("hex");
+    try {
+      return await this.client.evalsha(sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+      return this.client.eval(script, keys.length, ...keys, ...args);
+    }
+  }
+
   /** A second connection that only listens; it subscribes anew whenever it is back. */
   subscribe(channel: string, onMessage: (message: string) => void): void {
-    const subscriber = this.client.duplicate({ commandTimeout: 5_000, enableOfflineQueue: true });
+    const subscriber = this.client.duplicate({ commandTimeout: 5_000, autoResubscribe: false });
     subscriber.on("error", () => {});
     subscriber.on("message", (_channel, message: string) => onMessage(message));
-    void subscriber.subscribe(this.keyPrefix + channel).catch(() => {});
+    // Not once and for all: an attempt while Redis is away is lost.
+    subscriber.on("ready", () => {
+      subscriber.subscribe(this.keyPrefix + channel).catch(() => {});
+    });
     this.#subscribers.push(subscriber);
   }
 
   close(): void {
+    this.#isUp = false;
     for (const connection of [this.client, ...this.#subscribers]) {
       connection.removeAllListeners("close");
       connection.disconnect();

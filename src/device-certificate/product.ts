@@ -7,6 +7,7 @@ import type { CredentialSource } from "../providers/credentials.ts";
 import type { Transport } from "../providers/transport.ts";
 import type { CallLimit, CallTicket } from "../quota/quota.ts";
 import type { CertificateFacts, DeviceCertificate } from "./device-certificate.ts";
+import type { Sharing } from "./sharing.ts";
 
 /** A cloud whose products share one kind of account, credentials and signature. */
 export interface Cloud {
@@ -67,6 +68,8 @@ export interface CertificateReading {
   readonly facts: CertificateFacts;
   /** Whether the product's detail fields were read too. */
   readonly hasDetail: boolean;
+  /** Whether it came through the store that replicas share, and lost facts on the way that may not stand there. */
+  readonly isRedacted?: boolean;
 }
 
 /** A product on one connection. */
@@ -95,5 +98,7 @@ export interface CertificateProduct {
   readonly rootField: { readonly name: string; readonly description: string };
   /** GraphQL fields that cost a call of their own for each certificate, where a list call brings the others. */
   readonly detailFields: ReadonlySet<string>;
+  /** Which facts may leave the process, into the store that replicas share. Without it none do. */
+  readonly sharing?: Sharing;
   connect(connection: Connection): CertificateSource;
 }

@@ -40,6 +40,17 @@ export class CertificateBundle {
     return der.length === 0 ? null : new CertificateBundle(der);
   }
 
+  /** What `toBase64` gave; `null` when there is no certificate among it. */
+  static fromBase64(texts: readonly string[]): CertificateBundle | null {
+    const der = texts.map((text) => Buffer.from(text, "base64")).filter(isCertificateLike);
+    return der.length === 0 ? null : new CertificateBundle(der);
+  }
+
+  /** The certificates in DER as base64, in the cloud's order. */
+  toBase64(): string[] {
+    return this.#der.map((bytes) => bytes.toString("base64"));
+  }
+
   /** `null` when this is no readable certificate. */
   get facts(): X509Facts | null {
     if (this.#facts === undefined) this.#facts = readFacts(this.#der);

@@ -1,5 +1,6 @@
 // `npm run demo`: the emulator and the subgraph in one process, and the answer of one real question.
 import "reflect-metadata";
+import { parseArgs } from "node:util";
 import { createConfigSchema } from "../config/index.ts";
 import { createLog } from "../log.ts";
 import { products } from "../providers/index.ts";
@@ -23,7 +24,10 @@ const QUERY = `query Certificates($ids: [ID!]!) {
 
 async function main(): Promise<void> {
   const emulator = await startEmulator({ fleetSize: FLEET_SIZE, seed: "demo" });
-  const config = createConfigSchema(products).parse({ connections: toConnections(emulator) });
+  const config = createConfigSchema(products).parse({
+    connections: toConnections(emulator),
+    server: readArguments(),
+  });
   const server = await startServer({ config, products, log: createLog("warn") });
 
   const stop = () => {
@@ -65,6 +69,17 @@ Make a cloud fail, and ask again:
 
 Ctrl-C ends everything.
 `);
+}
+
+/** `--port 0 --admin-port 0` for any free ones, where the usual ports are taken. */
+function readArguments(): { readonly port?: number; readonly adminPort?: number } {
+  const { port, "admin-port": adminPort } = parseArgs({
+    options: { port: { type: "string" }, "admin-port": { type: "string" } },
+  }).values;
+  return {
+    ...(port !== undefined && { port: Number(port) }),
+    ...(adminPort !== undefined && { adminPort: Number(adminPort) }),
+  };
 }
 
 function toConnections({ origins, credentials }: Emulator): unknown[] {

@@ -1,9 +1,12 @@
 // Connects the products to the configured accounts: credentials, transport and quotas, each made once for all that share it.
+import { createHash } from "node:crypto";
 import type { ConnectionConfig } from "../config/index.ts";
 import type { ConnectedProduct } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
 import type { CallLimit, Quota, QuotaUse } from "../quota/quota.ts";
+import type { Replicas } from "../quota/replicas.ts";
+import { SharedWindow } from "../quota/shared-window.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
 import { createThrottle } from "../quota/throttle.ts";
 import { type AttemptOutcome, createCaller } from "./caller.ts";
@@ -25,6 +28,8 @@ export interface ConnectOptions {
   /** How long one cloud call may take, and how long after its first attempt it may be made again, in milliseconds. */
   readonly withinMs: number;
   readonly log: Log;
+  /** With it all replicas keep the quotas together. */
+  readonly replicas?: Replicas | undefined;
   readonly onCall?: (event: CloudCallEvent) => void;
 }
 
@@ -48,8 +53,8 @@ export interface Connected {
 }
 
 export async function connectProducts(options: ConnectOptions): Promise<Connected> {
-  const { products, connections, withinMs, log, onCall } = options;
-  const findQuota = createQuotas();
+  const { products, connections, withinMs, log, replicas, onCall } = options;
+  const findQuota = createQuotas(replicas);
   const transports: Transport[] = [];
   const connected: ConnectedProduct[] = [];
   const actions: (() => ActionUse)[] = [];
@@ -61,7 +66,7 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
       const transport = createTransport({
         origin: config.endpoints[product.endpoint.name] ?? product.endpoint.originOf(config.region),
         answerTimeoutMs: withinMs,
-        connections: toConnections(product),
+        connections: countConnections(product, config),
       });
       transports.push(transport);
       const origin = { provider: product.prefix, connection: config.name };
@@ -108,13 +113,18 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
   };
 }
 
+const MAX_HTTP_CONNECTIONS = 500;
+
 /** One for each call that a burst may send at once: a call that waits for a connection wastes its slot of the quota. */
-function toConnections({ limits }: CertificateProduct): number {
-  return Math.max(
-    ...limits.map(({ callsPerSecond, perSourceAddress }) =>
-      Math.min(callsPerSecond, perSourceAddress?.callsPerSecond ?? callsPerSecond),
+function countConnections({ limits }: CertificateProduct, { quota }: ConnectionConfig): number {
+  const bursts = limits.map(({ action, callsPerSecond, perSourceAddress }) =>
+    Math.min(
+      quota.perSecond[action] ?? callsPerSecond,
+      perSourceAddress?.callsPerSecond ?? MAX_HTTP_CONNECTIONS,
     ),
   );
+  const all = bursts.reduce((sum, burst) => sum + Math.ceil(burst), 0);
+  return Math.min(all, MAX_HTTP_CONNECTIONS);
 }
 
 async function openCredentials(
@@ -130,7 +140,7 @@ async function openCredentials(
 type QuotaFinder = (limit: CallLimit, config: ConnectionConfig, transport: Transport) => Quota;
 
 /** Whoever is counted together by a cloud must share a quota, whichever connection it comes from. */
-function createQuotas(): QuotaFinder {
+function createQuotas(replicas: Replicas | undefined): QuotaFinder {
   const quotas = new Map<string, Quota>();
   const windows = new Map<string, SlidingWindow>();
 
@@ -144,7 +154,9 @@ function createQuotas(): QuotaFinder {
     return findOrCreate(quotas, key, () =>
       createThrottle({
         windows: [
-          new SlidingWindow({ callsPerSecond: ofAccount }),
+          replicas === undefined
+            ? new SlidingWindow({ callsPerSecond: ofAccount })
+            : new SharedWindow(replicas, toSharedKey(action, key), { callsPerSecond: ofAccount }),
           ...(perSourceAddress === undefined
             ? []
             : [
@@ -158,6 +170,11 @@ function createQuotas(): QuotaFinder {
       }),
     );
   };
+}
+
+/** The account is not spelled out in a store that others may read. */
+function toSharedKey(action: string, key: string): string {
+  return `${action}:${createHash("sha256").update(key).digest("hex").slice(0, 16)}`;
 }
 
 function findOrCreate<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {

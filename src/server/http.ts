@@ -32,6 +32,14 @@ export function createHttp({
   });
   const callers = new WeakMap<FastifyRequest, Caller>();
 
+  // A connection whose answer comes after the closing began is idle only then: without this it would be waited for.
+  let isClosing = false;
+  http.addHook("preClose", async () => {
+    isClosing = true;
+  });
+  http.addHook("onSend", async (_request, reply) => {
+    if (isClosing) reply.header("connection", "close");
+  });
   http.addHook("onRequest", async (request, reply) => {
     const caller = authenticate(request.headers);
     if (caller === null) return refuse(reply, 401, "UNAUTHENTICATED", "There is no valid caller.");

@@ -1,6 +1,10 @@
 import { Directive, Field, ID, ObjectType } from "type-graphql";
-import { X509DeviceCertificate } from "../../../device-certificate/device-certificate.ts";
+import {
+  type FactsOf,
+  X509DeviceCertificate,
+} from "../../../device-certificate/device-certificate.ts";
 import { refuseSecret, SealedField } from "../../../device-certificate/sealed-secret.ts";
+import { toSharing, X509_SHARING } from "../../../device-certificate/sharing.ts";
 
 @Directive('@key(fields: "id")')
 @ObjectType({
@@ -32,3 +36,11 @@ export class AliyunIotDeviceCertificate extends X509DeviceCertificate {
     return refuseSecret();
   }
 }
+
+export const SHARING = toSharing<FactsOf<AliyunIotDeviceCertificate>>({
+  ...X509_SHARING,
+  productKey: true,
+  deviceName: true,
+  iotInstanceId: true,
+  certSn: true,
+});

@@ -2,7 +2,7 @@
 import type { CertificateProduct, Connection } from "../../../device-certificate/product.ts";
 import { toNullWhenNotFound } from "../../answer.ts";
 import { aliyunCloud } from "../cloud.ts";
-import { AliyunIotDeviceCertificate } from "./certificate.ts";
+import { AliyunIotDeviceCertificate, SHARING } from "./certificate.ts";
 import { createAliyunIotClient } from "./client.ts";
 import { queryDeviceCert } from "./limits.ts";
 import { toFacts } from "./mapper.ts";
@@ -33,6 +33,7 @@ export const aliyunIot: CertificateProduct = {
       "The X.509 certificate of a device of Alibaba Cloud IoT Platform; null when the cloud has no such device.",
   },
   detailFields: new Set(),
+  sharing: SHARING,
 
   connect(connection) {
     const origin = { provider: aliyunIot.prefix, connection: connection.name };

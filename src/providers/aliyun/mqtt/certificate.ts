@@ -1,6 +1,7 @@
 import { Directive, Field, ID, ObjectType } from "type-graphql";
-import { DeviceCertificate } from "../../../device-certificate/device-certificate.ts";
+import { DeviceCertificate, type FactsOf } from "../../../device-certificate/device-certificate.ts";
 import { refuseSecret, SealedField } from "../../../device-certificate/sealed-secret.ts";
+import { CERTIFICATE_SHARING, toSharing } from "../../../device-certificate/sharing.ts";
 
 @Directive('@key(fields: "id")')
 @ObjectType({
@@ -26,3 +27,11 @@ export class AliyunMqttDeviceCredential extends DeviceCertificate {
     return refuseSecret();
   }
 }
+
+export const SHARING = toSharing<FactsOf<AliyunMqttDeviceCredential>>({
+  ...CERTIFICATE_SHARING,
+  instanceId: true,
+  clientId: true,
+  // The public half; the secret half is dropped where the cloud's answer is read.
+  deviceAccessKeyId: true,
+});

@@ -2,7 +2,7 @@
 import type { CertificateProduct } from "../../../device-certificate/product.ts";
 import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
 import { aliyunCloud } from "../cloud.ts";
-import { AliyunMqttDeviceCredential } from "./certificate.ts";
+import { AliyunMqttDeviceCredential, SHARING } from "./certificate.ts";
 import { createAliyunMqttClient } from "./client.ts";
 import { getDeviceCredential } from "./limits.ts";
 import { toFacts } from "./mapper.ts";
@@ -33,6 +33,7 @@ export const aliyunMqtt: CertificateProduct = {
       "The access credential of a device of ApsaraMQ for MQTT; null when the cloud has no such credential.",
   },
   detailFields: new Set(),
+  sharing: SHARING,
 
   connect(connection) {
     const origin = { provider: aliyunMqtt.prefix, connection: connection.name };

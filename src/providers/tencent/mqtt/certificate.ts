@@ -1,6 +1,10 @@
 import { Directive, Field, ID, ObjectType } from "type-graphql";
 import { DateTime } from "../../../device-certificate/date-time.ts";
-import { X509DeviceCertificate } from "../../../device-certificate/device-certificate.ts";
+import {
+  type FactsOf,
+  X509DeviceCertificate,
+} from "../../../device-certificate/device-certificate.ts";
+import { toSharing, X509_SHARING } from "../../../device-certificate/sharing.ts";
 
 @Directive('@key(fields: "id")')
 @ObjectType({
@@ -57,3 +61,15 @@ export class TencentMqttDeviceCertificate extends X509DeviceCertificate {
   })
   readonly lastDeactivatedAt!: Date | null;
 }
+
+export const SHARING = toSharing<FactsOf<TencentMqttDeviceCertificate>>({
+  ...X509_SHARING,
+  instanceId: true,
+  deviceCertificateSn: true,
+  caSn: true,
+  clientId: true,
+  format: true,
+  certificateSource: true,
+  lastActivatedAt: true,
+  lastDeactivatedAt: true,
+});

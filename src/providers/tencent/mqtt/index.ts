@@ -8,7 +8,7 @@ import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
 import { createBatchedSource } from "../../batched-source.ts";
 import { createListingMemory } from "../../listing-memory.ts";
 import { tencentCloud } from "../cloud.ts";
-import { TencentMqttDeviceCertificate } from "./certificate.ts";
+import { SHARING, TencentMqttDeviceCertificate } from "./certificate.ts";
 import { createTencentMqttClient, type DeviceCertificateItem } from "./client.ts";
 import { describeDeviceCertificate, describeDeviceCertificates, MAX_LISTED } from "./limits.ts";
 import { toCanonicalSn, toFacts, toSnSpellings } from "./mapper.ts";
@@ -42,6 +42,7 @@ export const tencentMqtt: CertificateProduct = {
       "A device certificate of Tencent Cloud TDMQ for MQTT; null when the cloud has no such certificate.",
   },
   detailFields: new Set(),
+  sharing: SHARING,
 
   connect(connection) {
     const origin = { provider: tencentMqtt.prefix, connection: connection.name };

@@ -1,6 +1,10 @@
 import { Directive, Field, ID, Int, ObjectType } from "type-graphql";
 import { DateTime } from "../../../device-certificate/date-time.ts";
-import { X509DeviceCertificate } from "../../../device-certificate/device-certificate.ts";
+import {
+  type FactsOf,
+  X509DeviceCertificate,
+} from "../../../device-certificate/device-certificate.ts";
+import { toSharing, X509_SHARING } from "../../../device-certificate/sharing.ts";
 import { RequiresScope, SCOPES } from "../../../scopes.ts";
 import {
   type SubmittedDataFacts,
@@ -231,3 +235,61 @@ export const DETAIL_FIELDS = [
   "vulnerabilityReport",
   "submittedData",
 ] as const satisfies (keyof TencentSslCertificate)[];
+
+const DV_AUTH_SHARING = {
+  dvAuthKey: true,
+  dvAuthValue: true,
+  dvAuthDomain: true,
+  dvAuthPath: true,
+} as const;
+
+export const SHARING = toSharing<FactsOf<TencentSslCertificate>>({
+  ...X509_SHARING,
+  certificateId: true,
+  ownerUin: true,
+  projectId: true,
+  source: true,
+  certificateType: true,
+  packageType: true,
+  packageTypeName: true,
+  productName: true,
+  domain: true,
+  alias: true,
+  statusCode: true,
+  statusName: true,
+  statusMessage: true,
+  verifyType: true,
+  vulnerabilityStatus: true,
+  vulnerabilityReport: true,
+  validityMonths: true,
+  orderId: true,
+  extra: {
+    domainNumber: true,
+    originCertificateId: true,
+    replacedBy: true,
+    replacedFor: true,
+    renewOrder: true,
+    smCert: true,
+    companyType: true,
+    serviceRenewCertificateId: true,
+    serviceOriginCertificateId: true,
+  },
+  dvAuth: {
+    ...DV_AUTH_SHARING,
+    dvAuthKeySubDomain: true,
+    dvAuths: { ...DV_AUTH_SHARING, dvAuthSubDomain: true, dvAuthVerifyType: true },
+  },
+  dvRevokeAuth: { ...DV_AUTH_SHARING, dvAuthSubDomain: true, dvAuthVerifyType: true },
+  isVip: true,
+  isWildcard: true,
+  isDv: true,
+  isVulnerabilityScanEnabled: true,
+  renewable: true,
+  deployable: true,
+  tags: { tagKey: true, tagValue: true },
+  caEncryptAlgorithms: true,
+  caCommonNames: true,
+  caEndTimes: true,
+  // Names, addresses and telephone numbers of people.
+  submittedData: false,
+});

@@ -4,7 +4,7 @@ import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
 import { createBatchedSource } from "../../batched-source.ts";
 import { createListingMemory } from "../../listing-memory.ts";
 import { tencentCloud } from "../cloud.ts";
-import { DETAIL_FIELDS, TencentSslCertificate } from "./certificate.ts";
+import { DETAIL_FIELDS, SHARING, TencentSslCertificate } from "./certificate.ts";
 import { type CertificateItem, createTencentSslClient } from "./client.ts";
 import { describeCertificate, describeCertificates, MAX_LISTED } from "./limits.ts";
 import { toFactsOfDetail, toFactsOfItem } from "./mapper.ts";
@@ -29,6 +29,7 @@ export const tencentSsl: CertificateProduct = {
       "A certificate of Tencent Cloud SSL Certificates; null when the cloud has no such certificate.",
   },
   detailFields: new Set(DETAIL_FIELDS),
+  sharing: SHARING,
 
   connect(connection) {
     const origin = { provider: tencentSsl.prefix, connection: connection.name };

@@ -1,0 +1,207 @@
+// Whether this replica counts its calls together with the others, or on its own because Redis is gone.
+import { randomUUID } from "node:crypto";
+import type { Log } from "../log.ts";
+import type { SharedRedis } from "../redis.ts";
+import { JOIN, LEAVE } from "./shared-scripts.ts";
+
+/** `resting`: nothing may be sent, because nobody knows what others just sent. */
+export type CountingMode = "resting" | "together" | "alone";
+
+const HEARTBEAT_MS = 500;
+const JOIN_AGAIN_MS = 100;
+/** Calls that others sent until they noticed must be out of every window: a period, and some time for the network. */
+const REST_MS = 1_100;
+/** A hanging Redis is noticed by one replica later than by another. */
+const REST_WHEN_SLOW_MS = 1_700;
+/** Time-outs in a row after which Redis counts as gone. */
+const TIMEOUTS_TO_LEAVE = 2;
+/** In a new epoch: how long replicas go on alone so that all notice it, and how long all rest after that. */
+const NEW_EPOCH_ALONE_MS = 600;
+const NEW_EPOCH_REST_MS = 1_250;
+/** Longer than this without anybody's heartbeat, Redis was out of everybody's reach. */
+const AWAY_MS = 3_000;
+/** A replica that was not heard of for so long may be counting on its own; for so long it is dead. */
+export const SILENT_MS = 1_500;
+export const FORGET_MS = 10_000;
+/** How many replicas to reckon with when Redis was never reached. */
+const UNSEEN_REPLICAS = 4;
+/** How long to wait for Redis at the start. */
+const FIRST_JOIN_MS = 2_000;
+
+export interface ReplicasOptions {
+  readonly redis: SharedRedis;
+  readonly log: Log;
+}
+
+/** One per process. */
+export class Replicas {
+  readonly redis: SharedRedis;
+  /** This replica's name among the others. */
+  readonly id = randomUUID();
+  readonly #log: Log;
+  readonly #listeners: (() => void)[] = [];
+  #mode: CountingMode = "resting";
+  #epoch: string | undefined;
+  #count = UNSEEN_REPLICAS;
+  #timeouts = 0;
+  #runId = "";
+  #beat: NodeJS.Timeout | undefined;
+  #change: NodeJS.Timeout | undefined;
+  #isJoining = false;
+  #isClosed = false;
+
+  constructor({ redis, log }: ReplicasOptions) {
+    this.redis = redis;
+    this.#log = log;
+    redis.client.on("ready", () => {
+      this.#runId = "";
+      this.#beatAfter(0);
+    });
+    redis.client.on("close", () => this.#lose(REST_MS));
+    this.#changeAfter(FIRST_JOIN_MS, "alone");
+    this.#beatAfter(0);
+  }
+
+  get mode(): CountingMode {
+    return this.#mode;
+  }
+
+  /** The epoch that slots are counted in; only while together. */
+  get epoch(): string | undefined {
+    return this.#mode === "together" ? this.#epoch : undefined;
+  }
+
+  /** Replicas that were seen last, this one included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Keys that every script needs: the epoch and the members. */
+  get keys(): readonly string[] {
+    return [this.toKey("epoch"), this.toKey("replicas")];
+  }
+
+  /** The braces keep all keys in one slot of a cluster: a script may touch no others. */
+  toKey(name: string): string {
+    return `${this.redis.keyPrefix}{quota}:${name}`;
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** A script was answered, or was not. */
+  sawAnswer(): void {
+    this.#timeouts = 0;
+  }
+
+  sawFailure(): void {
+    this.#timeouts += 1;
+    if (this.#timeouts >= TIMEOUTS_TO_LEAVE) this.#lose(REST_WHEN_SLOW_MS);
+  }
+
+  /** Redis does not know this replica, or not this epoch: nothing that was counted is certain. */
+  lostEpoch(): void {
+    if (this.#mode !== "together") return;
+    this.#setMode("resting");
+    this.#beatAfter(0);
+  }
+
+  /** The replica leaves for good; the others need not wait for it. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#beat);
+    clearTimeout(this.#change);
+    await this.redis.run(LEAVE, [this.toKey("replicas")], [this.id]).catch(() => undefined);
+  }
+
+  #beatAfter(ms: number): void {
+    clearTimeout(this.#beat);
+    if (this.#isClosed) return;
+    this.#beat = setTimeout(() => void this.#join(), ms);
+  }
+
+  async #join(): Promise<void> {
+    if (this.#isJoining) return;
+    this.#isJoining = true;
+    const askedAtMs = performance.now();
+    const wasAlone = this.#mode === "alone";
+    let nextMs = JOIN_AGAIN_MS;
+    try {
+      if (this.#runId === "") this.#runId = await this.#fetchRunId();
+      const answer = await this.redis.run(JOIN, this.keys, [
+        this.id,
+        this.#runId,
+        NEW_EPOCH_ALONE_MS,
+        NEW_EPOCH_REST_MS,
+        AWAY_MS,
+        FORGET_MS,
+        wasAlone ? 1 : 0,
+      ]);
+      const [epoch, aloneMs, count] = readJoinAnswer(answer);
+      this.sawAnswer();
+      nextMs = this.#follow(epoch, aloneMs, count, askedAtMs);
+    } catch {
+      if (this.redis.isUp) this.sawFailure();
+    } finally {
+      this.#isJoining = false;
+      if (this.redis.isUp) this.#beatAfter(nextMs);
+    }
+  }
+
+  /** Answers when to come again, in milliseconds. */
+  #follow(epoch: string, aloneMs: number, count: number, askedAtMs: number): number {
+    const isSameEpoch = epoch === this.#epoch;
+    this.#epoch = epoch;
+    if (aloneMs < 0) {
+      // Nothing is told to Redis meanwhile: so long the part of this replica stays set aside there.
+      clearTimeout(this.#change);
+      this.#setMode("resting");
+      return REST_MS;
+    }
+    if (aloneMs > 0) {
+      // Others may still count on their own; this replica too, if it did so before.
+      if (this.#mode === "together") this.#setMode("resting");
+      this.#changeAfter(askedAtMs + aloneMs - performance.now(), "together");
+      return JOIN_AGAIN_MS;
+    }
+    this.#count = Math.max(1, count);
+    clearTimeout(this.#change);
+    if (!isSameEpoch) this.#setMode("resting");
+    this.#setMode("together");
+    return HEARTBEAT_MS;
+  }
+
+  #lose(restMs: number): void {
+    this.#timeouts = 0;
+    if (this.#mode !== "together" || this.#isClosed) return;
+    this.#setMode("resting");
+    this.#changeAfter(restMs, "alone");
+    this.#beatAfter(JOIN_AGAIN_MS);
+  }
+
+  #changeAfter(ms: number, mode: CountingMode): void {
+    clearTimeout(this.#change);
+    this.#change = setTimeout(() => this.#setMode(mode), Math.max(0, ms));
+    this.#change.unref();
+  }
+
+  #setMode(mode: CountingMode): void {
+    if (mode === this.#mode || this.#isClosed) return;
+    this.#mode = mode;
+    this.#log.info({ mode, replicas: this.#count }, "calls are counted in another way");
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Another run id means that Redis was restarted, and may have lost what it counted. */
+  async #fetchRunId(): Promise<string> {
+    const info = await this.redis.client.info("server");
+    return /run_id:(\w+)/.exec(info)?.[1] ?? "unknown";
+  }
+}
+
+function readJoinAnswer(answer: unknown): [epoch: string, aloneMs: number, count: number] {
+  if (!Array.isArray(answer)) throw new TypeError("Redis answered the joining with something else");
+  const [epoch, aloneMs, count]: unknown[] = answer;
+  return [String(epoch), Number(aloneMs), Number(count)];
+}

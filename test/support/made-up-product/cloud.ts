@@ -1,0 +1,13 @@
+import { z } from "zod";
+import type { Cloud } from "../../../src/device-certificate/product.ts";
+import { createStaticSource, Secret } from "../../../src/providers/credentials.ts";
+
+export const acmeCloud: Cloud = {
+  name: "acme",
+  provider: "ACME_CLOUD",
+  title: "Acme Cloud",
+  settings: { tenant: z.string().min(1).describe("The tenant that the certificates belong to.") },
+  exampleRegion: "moon-1",
+  openCredentialChain: async () =>
+    createStaticSource({ accessKeyId: "none", accessKeySecret: new Secret("none") }),
+};
