@@ -11,8 +11,10 @@ export interface SharedRedisOptions {
   readonly log: Log;
 }
 
-/** How long a command may take before Redis counts as gone, in milliseconds. */
-const COMMAND_TIMEOUT_MS = 250;
+/** How long a script may take before Redis counts as slow, in milliseconds. */
+const ANSWER_TIMEOUT_MS = 250;
+/** For anything else that is asked of Redis. */
+const COMMAND_TIMEOUT_MS = 1_000;
 const RECONNECT_EVERY_MS = 100;
 
 /** Commands fail at once while there is no connection; it is looked for all the time. */
@@ -65,10 +67,10 @@ export class SharedRedis {
   ): Promise<unknown> {
     const sha = createHash("sha1").update(script).digest("hex");
     try {
-      return await this.client.evalsha(sha, keys.length, ...keys, ...args);
+      return await inTime(this.client.evalsha(sha, keys.length, ...keys, ...args));
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return this.client.eval(script, keys.length, ...keys, ...args);
+      return inTime(this.client.eval(script, keys.length, ...keys, ...args));
     }
   }
 
@@ -98,5 +100,21 @@ export class SharedRedis {
     // The address is left out: it may hold a password.
     if (isUp) this.#log.info("connected to Redis");
     else this.#log.warn("Redis is gone; this replica goes on by itself");
+  }
+}
+
+/**
+ * Rejects when there is no answer in time. A busy process reads late: the answer may be here already when the time is
+ * over, so the network is looked at once more before Redis is blamed.
+ */
+async function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    setImmediate(() => setImmediate(() => reject(new Error("Redis did not answer in time"))));
+  }, ANSWER_TIMEOUT_MS);
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

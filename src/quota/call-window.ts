@@ -6,6 +6,9 @@ export interface Slot {
   answered(hasAnswer: boolean): void;
 }
 
+/** The part of a limit that can be kept up: a slot rests for the round trip as well. */
+export const SUSTAINED_SHARE = 0.92;
+
 export interface CallWindow {
   /** The limit as it is configured; below 1, one call in so many seconds. */
   readonly callsPerSecond: number;
@@ -18,8 +21,8 @@ export interface CallWindow {
   /** Until the next call may be sent without making a burst. */
   readonly msUntilSpread: number;
   readonly usedInLastSecond: number;
-  /** Calls a second that can be kept up: a slot rests for the round trip as well. */
-  readonly sustainableCallsPerSecond: number;
+  /** Until the last of so many further calls will probably be sent, in milliseconds. */
+  estimateMsUntilSent(calls: number): number;
   take(): Slot;
   /** A call sent at this time was refused: take less, and more again little by little; nothing at all for `pauseMs`. */
   slowDown(sentAtMs: number, pauseMs?: number): void;

@@ -9,15 +9,28 @@ interface Line<Entry> {
   readonly entries: Entry[];
   /** Numbers that grow along the line, so that the place of an entry is known without a search. */
   readonly numbers: Map<Entry, number>;
-  /** Its turns so far, counted from that of the line that had fewest when it came. */
-  turns: number;
+  /** How many turns there had been in all when it had its last one, or when it came. */
+  waitsSince: number;
   hasHadTurn: boolean;
 }
 
-/** An entry may stand in the lines of several requesters; it is served once. */
+/** What may be taken out of the queue next. */
+export interface Turn<Entry> {
+  readonly entry: Entry;
+  readonly requester: Requester;
+  /** Whether its requester still waits and has had no turn before. */
+  readonly isFirstTurn: boolean;
+}
+
+/**
+ * The turn is that of the requester that has waited longest since its last one or since it came; so newcomers wait
+ * for one turn of each of the others at most, and nobody waits for ever, however many come.
+ * An entry may stand in the lines of several requesters; it is served once.
+ */
 export class FairQueue<Entry extends object> {
   readonly #lines = new Map<Requester, Line<Entry>>();
   readonly #waiting = new Set<Entry>();
+  #turns = 0;
   #turnsSinceBackground = 0;
 
   /** Entries that wait. */
@@ -34,6 +47,7 @@ export class FairQueue<Entry extends object> {
     this.#waiting.add(entry);
     const line = this.#lines.get(requester) ?? this.#openLine(requester);
     const { entries, numbers } = line;
+    if (numbers.has(entry)) return;
     const neighbour = isFirst ? entries[0] : entries.at(-1);
     const number = neighbour === undefined ? 0 : (numbers.get(neighbour) ?? 0);
     numbers.set(entry, isFirst ? number - 1 : number + 1);
@@ -41,20 +55,28 @@ export class FairQueue<Entry extends object> {
     else entries.push(entry);
   }
 
-  /** Whose turn it is, and whether its requester has had none before. */
-  peek(): { readonly entry: Entry; readonly isFirstTurn: boolean } | undefined {
-    const line = this.#findNext();
-    const entry = line?.entries[0];
-    return line && entry ? { entry, isFirstTurn: !line.hasHadTurn } : undefined;
+  /** Whose turn it is. */
+  peek(): Turn<Entry> | undefined {
+    return toTurn(this.#findNext());
   }
 
-  /** Takes out the entry that `peek` shows; it counts as a turn of its requester. */
-  take(): Entry | undefined {
-    const line = this.#findNext();
+  /** Whose turn it would be if only requesters counted that still wait and have had none before. */
+  peekFirstTurn(): Turn<Entry> | undefined {
+    let newcomer: Line<Entry> | undefined;
+    for (const line of this.#dropServed()) {
+      if (!line.hasHadTurn && isLive(line)) newcomer = toLongerWaiting(newcomer, line);
+    }
+    return toTurn(newcomer);
+  }
+
+  /** Takes out what was shown before; by default what `peek` shows. It counts as a turn of its requester. */
+  take(turn = this.peek()): Entry | undefined {
+    const line = turn && this.#lines.get(turn.requester);
     const entry = line?.entries.shift();
     if (line === undefined || entry === undefined) return undefined;
     line.numbers.delete(entry);
-    line.turns += 1;
+    this.#turns += 1;
+    line.waitsSince = this.#turns;
     line.hasHadTurn = true;
     this.#turnsSinceBackground = isLive(line) ? this.#turnsSinceBackground + 1 : 0;
     this.#waiting.delete(entry);
@@ -66,22 +88,42 @@ export class FairQueue<Entry extends object> {
     this.#waiting.delete(entry);
   }
 
-  /** How many entries will probably be served until this one is. */
+  /** How many entries will probably be served until this one is, itself included. */
   countUntil(entry: Entry): number {
-    const lines = [...this.#lines.values()];
-    const rank = Math.min(...lines.map((line) => findRank(line, entry)));
-    if (!Number.isFinite(rank)) return 0;
-    return lines.reduce((sum, { entries }) => sum + Math.min(entries.length, rank + 1), 0);
+    if (!this.#waiting.has(entry)) return 0;
+    const now = performance.now();
+    let liveRank = Number.POSITIVE_INFINITY;
+    let backgroundRank = Number.POSITIVE_INFINITY;
+    for (const line of this.#lines.values()) {
+      const rank = findRank(line, entry);
+      if (isLive(line, now)) liveRank = Math.min(liveRank, rank);
+      else backgroundRank = Math.min(backgroundRank, rank);
+    }
+    const isBackground = liveRank === Number.POSITIVE_INFINITY;
+    const rank = isBackground ? backgroundRank : liveRank;
+    let before = 0;
+    let others = 0;
+    let standing = 0;
+    for (const line of this.#lines.values()) {
+      const { length } = line.entries;
+      standing += length;
+      if (isLive(line, now) === isBackground) others += length;
+      else before += Math.min(length, rank + 1);
+    }
+    const otherTurns = isBackground
+      ? before * (BACKGROUND_EVERY - 1)
+      : Math.floor(before / (BACKGROUND_EVERY - 1));
+    // What stands in several lines is served once.
+    const served = ((before + Math.min(others, otherTurns)) * this.#waiting.size) / standing;
+    return Math.max(1, Math.round(served));
   }
 
   #openLine(requester: Requester): Line<Entry> {
-    const fewest = Math.min(...[...this.#lines.values()].map(({ turns }) => turns));
-    const turns = Number.isFinite(fewest) ? fewest - 1 : 0;
     const line: Line<Entry> = {
       requester,
       entries: [],
       numbers: new Map(),
-      turns,
+      waitsSince: this.#turns,
       hasHadTurn: false,
     };
     this.#lines.set(requester, line);
@@ -89,25 +131,37 @@ export class FairQueue<Entry extends object> {
   }
 
   #findNext(): Line<Entry> | undefined {
+    const now = performance.now();
     let live: Line<Entry> | undefined;
     let background: Line<Entry> | undefined;
-    for (const line of this.#lines.values()) {
-      this.#dropServed(line);
-      if (line.entries.length === 0) this.#lines.delete(line.requester);
-      else if (isLive(line)) live = toFewerTurns(live, line);
-      else background = toFewerTurns(background, line);
+    for (const line of this.#dropServed()) {
+      if (isLive(line, now)) live = toLongerWaiting(live, line);
+      else background = toLongerWaiting(background, line);
     }
     const isTurnOfBackground = this.#turnsSinceBackground >= BACKGROUND_EVERY - 1;
     return isTurnOfBackground ? (background ?? live) : (live ?? background);
   }
 
-  #dropServed({ entries, numbers }: Line<Entry>): void {
-    for (let first = entries[0]; first !== undefined; first = entries[0]) {
-      if (this.#waiting.has(first)) return;
-      entries.shift();
-      numbers.delete(first);
+  /** The lines in which something waits, with that in front. */
+  *#dropServed(): Generator<Line<Entry>> {
+    for (const line of this.#lines.values()) {
+      const { entries, numbers, requester } = line;
+      for (let first = entries[0]; first !== undefined; first = entries[0]) {
+        if (this.#waiting.has(first)) break;
+        entries.shift();
+        numbers.delete(first);
+      }
+      if (entries.length === 0) this.#lines.delete(requester);
+      else yield line;
     }
   }
+}
+
+function toTurn<Entry>(line: Line<Entry> | undefined): Turn<Entry> | undefined {
+  const entry = line?.entries[0];
+  if (line === undefined || entry === undefined) return undefined;
+  const { requester, hasHadTurn } = line;
+  return { entry, requester, isFirstTurn: !hasHadTurn && isLive(line) };
 }
 
 function findRank<Entry>({ entries, numbers }: Line<Entry>, entry: Entry): number {
@@ -117,10 +171,19 @@ function findRank<Entry>({ entries, numbers }: Line<Entry>, entry: Entry): numbe
   return number - (numbers.get(first) ?? 0);
 }
 
-function isLive({ requester }: { readonly requester: Requester }): boolean {
-  return performance.now() < requester.deadlineMs;
+function isLive(
+  { requester }: { readonly requester: Requester },
+  now = performance.now(),
+): boolean {
+  return now < requester.deadlineMs;
 }
 
-function toFewerTurns<L extends { readonly turns: number }>(one: L | undefined, other: L): L {
-  return one !== undefined && one.turns <= other.turns ? one : other;
+/** Of two that have waited equally long the one without a turn before, then the one that came first. */
+function toLongerWaiting<L extends { readonly waitsSince: number; readonly hasHadTurn: boolean }>(
+  one: L | undefined,
+  other: L,
+): L {
+  if (one === undefined || other.waitsSince < one.waitsSince) return other;
+  if (other.waitsSince > one.waitsSince) return one;
+  return one.hasHadTurn && !other.hasHadTurn ? other : one;
 }

@@ -19,9 +19,12 @@ export class RoundTrips {
     return inFlight <= Math.max(2, slots * UNDISTURBED_SHARE);
   }
 
-  learn(roundTripMs: number): void {
-    this.#sinceMs ??= performance.now();
-    this.#count += 1;
+  learn(roundTripMs: number, isUndisturbed: boolean): void {
+    if (isUndisturbed) {
+      this.#sinceMs ??= performance.now();
+      this.#count += 1;
+    }
+    // That the way became shorter must be known at once, whichever call tells it.
     this.#shortestMs = Math.min(this.#shortestMs, roundTripMs);
   }
 

@@ -80,7 +80,10 @@ if known >= 0 then
   local held = redis.call('HGETALL', heldKey)
   for index = 1, #held, 2 do
     local isOwn = string.match(held[index + 1], '^(%S+)') == replica
-    if isOwn and not isKnown[held[index]] then putBack(held[index], replica, now + periodMs) end
+    if isOwn and not isKnown[held[index]] then
+      putBack(held[index], replica, now + periodMs)
+      redis.call('HINCRBY', totalKey, replica, -1)
+    end
   end
 end
 
@@ -90,7 +93,10 @@ for index = 10 + math.max(known, 0), #ARGV, 2 do
   local holder = redis.call('HGET', heldKey, token)
   if holder then
     local owner, restsUntil = string.match(holder, '^(%S+) (%S+)$')
-    if owner == replica then putBack(token, owner, age < 0 and restsUntil or now - age + periodMs) end
+    if owner == replica then
+      putBack(token, owner, age < 0 and restsUntil or now - age + periodMs)
+      if age < 0 then redis.call('HINCRBY', totalKey, owner, -1) end
+    end
   end
 end
 
@@ -148,8 +154,8 @@ while size < target do
   redis.call('ZADD', poolKey, math.max(now, readyAt, restUntil), nextToken)
 end
 
--- Fair between the replicas that want more than they have: an equal part for each, and what cannot be parted goes to
--- the one that had least.
+-- Fair between the replicas that want more than they have: an equal part for each, what cannot be parted goes to the
+-- one that had least, and one that had more because it came first waits until the others have caught up.
 local others = redis.call('ZRANGEBYSCORE', demandKey, now, '+inf')
 local active, least = 1, nil
 for _, other in ipairs(others) do
@@ -160,14 +166,17 @@ for _, other in ipairs(others) do
   end
 end
 local total = tonumber(redis.call('HGET', totalKey, replica) or 0)
-if least ~= nil and not redis.call('ZSCORE', demandKey, replica) then total = math.max(total, least) end
+if least ~= nil and not redis.call('ZSCORE', demandKey, replica) then total = math.max(total, least - slots) end
 local count = tonumber(redis.call('HGET', countKey, replica) or 0)
 local part = math.floor(target / active)
 local granted = 0
 local answer = { limit }
 while granted < want do
-  local isExtra = count >= part
-  if active > 1 and isExtra and (count > part or part * active == target or total > least) then break end
+  if active > 1 and total >= least then
+    local isExtra = count >= part
+    if isExtra and (count > part or part * active == target or total > least) then break end
+    if total - least > part then break end
+  end
   local popped = redis.call('ZPOPMIN', poolKey)
   if #popped == 0 then break end
   local restsUntil = math.max(tonumber(popped[2]), pausedUntil)

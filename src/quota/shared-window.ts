@@ -1,5 +1,5 @@
 // A limit that all replicas keep together: its slots are tokens in Redis, taken ahead of their time.
-import type { CallWindow, Slot } from "./call-window.ts";
+import { type CallWindow, type Slot, SUSTAINED_SHARE } from "./call-window.ts";
 import { FORGET_MS, type Replicas, SILENT_MS } from "./replicas.ts";
 import { RoundTrips } from "./round-trips.ts";
 import { EXCHANGE } from "./shared-scripts.ts";
@@ -97,9 +97,12 @@ export class SharedWindow implements CallWindow {
     return this.#sentAt.length;
   }
 
-  get sustainableCallsPerSecond(): number {
-    if (this.#replicas.mode === "alone") return this.#alone.sustainableCallsPerSecond;
-    return ((this.#limit / this.#periodMs) * 1000 * 0.9) / this.#replicas.count;
+  estimateMsUntilSent(calls: number): number {
+    if (this.#replicas.mode === "alone") return this.#alone.estimateMsUntilSent(calls);
+    const last = this.#hand[calls - 1];
+    if (last !== undefined) return Math.max(0, last.usableAtMs - performance.now());
+    const rounds = (calls - this.#hand.length) / this.limit;
+    return (rounds * this.#periodMs) / SUSTAINED_SHARE;
   }
 
   take(): Slot {
@@ -113,7 +116,7 @@ export class SharedWindow implements CallWindow {
     return {
       answered: (hasAnswer) => {
         const answeredAtMs = performance.now();
-        if (hasAnswer && isUndisturbed) this.#roundTrips.learn(answeredAtMs - sentAtMs);
+        if (hasAnswer) this.#roundTrips.learn(answeredAtMs - sentAtMs, isUndisturbed);
         const creditMs = hasAnswer ? this.#roundTrips.creditMs : 0;
         // Of an epoch that is over: Redis does not know the token any more.
         if (!this.#inFlight.delete(token.name)) return;

@@ -1,5 +1,5 @@
 // Keeps the calls of one process within a limit for any one second as counted where the cloud receives them.
-import type { CallWindow, Slot } from "./call-window.ts";
+import { type CallWindow, type Slot, SUSTAINED_SHARE } from "./call-window.ts";
 import { RoundTrips } from "./round-trips.ts";
 
 export interface SlidingWindowOptions {
@@ -50,17 +50,16 @@ export class SlidingWindow implements CallWindow {
     const now = performance.now();
     if (now < this.#blockedUntilMs) return 0;
     dropUntil(this.#freeAt, now);
-    return Math.max(0, this.limit - this.#inFlight - this.#freeAt.length);
+    return Math.max(0, this.limit - this.#inUse);
   }
 
   get msUntilNext(): number | undefined {
     const now = performance.now();
+    const blockedMs = Math.max(0, this.#blockedUntilMs - now);
     dropUntil(this.#freeAt, now);
-    // After a refusal there are more slots in use than allowed: so many must become free first.
-    const surplus = Math.max(0, this.#inFlight + this.#freeAt.length - this.limit);
-    const next = this.#freeAt[surplus];
-    const free = Math.max(next ?? Number.POSITIVE_INFINITY, this.#blockedUntilMs);
-    return Number.isFinite(free) ? free - now : undefined;
+    if (blockedMs > 0 && this.#inUse < this.limit) return blockedMs;
+    const next = this.#freeAt[this.#surplus];
+    return next === undefined ? undefined : Math.max(next - now, blockedMs);
   }
 
   /** No more than an eighth of the limit within a sixteenth of the period. */
@@ -74,8 +73,18 @@ export class SlidingWindow implements CallWindow {
     return this.#sentAt.length;
   }
 
-  get sustainableCallsPerSecond(): number {
-    return (this.limit / this.#periodMs) * 1000 * 0.9;
+  estimateMsUntilSent(calls: number): number {
+    const now = performance.now();
+    const blockedMs = Math.max(0, this.#blockedUntilMs - now);
+    dropUntil(this.#freeAt, now);
+    const { limit } = this;
+    const later = calls - Math.max(0, limit - this.#inUse);
+    if (later <= 0) return blockedMs;
+    const next = this.#freeAt[this.#surplus + ((later - 1) % limit)];
+    const roundMs = this.#periodMs / SUSTAINED_SHARE;
+    // A slot whose call is under way, or goes as soon as it may, is in use for a round from then on.
+    const firstMs = next === undefined ? blockedMs + roundMs : Math.max(blockedMs, next - now);
+    return firstMs + Math.floor((later - 1) / limit) * roundMs;
   }
 
   take(): Slot {
@@ -86,7 +95,7 @@ export class SlidingWindow implements CallWindow {
     const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight, this.#slots);
     return {
       answered: (hasAnswer) => {
-        if (hasAnswer && isUndisturbed) this.#roundTrips.learn(performance.now() - sentAtMs);
+        if (hasAnswer) this.#roundTrips.learn(performance.now() - sentAtMs, isUndisturbed);
         this.#cool(hasAnswer);
       },
     };
@@ -104,6 +113,15 @@ export class SlidingWindow implements CallWindow {
   want(): void {}
 
   onFreed(): void {}
+
+  get #inUse(): number {
+    return this.#inFlight + this.#freeAt.length;
+  }
+
+  /** After a refusal there may be more slots in use than allowed: so many must become free before the next call. */
+  get #surplus(): number {
+    return Math.max(0, this.#inUse - this.limit);
+  }
 
   #cool(hasAnswer: boolean): void {
     this.#inFlight -= 1;

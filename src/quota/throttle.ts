@@ -1,6 +1,6 @@
 // A quota within one process: calls wait until every limit that counts them has a free slot.
 import type { CallWindow } from "./call-window.ts";
-import { FairQueue } from "./fair-queue.ts";
+import { FairQueue, type Turn } from "./fair-queue.ts";
 import {
   NotNeededError,
   QueueFullError,
@@ -37,6 +37,9 @@ const MIN_SLOTS_TO_SPREAD = 50;
 const LOOK_AGAIN_MS = 100;
 /** What is added to an estimate for the way to the cloud and back. */
 const ROUND_TRIP_MS = 150;
+
+/** Whose calls are made behind those of everybody. */
+const NOBODY: Requester = { deadlineMs: Number.NEGATIVE_INFINITY };
 
 /** Makes a quota that holds all of `windows`. */
 export function createThrottle(options: ThrottleOptions): Quota {
@@ -79,10 +82,12 @@ class Throttle implements Quota {
     };
     const place: QueuePlace = {
       join: (requester) => this.#add(entry, requester, false),
-      estimateWaitMs: () => this.#toWaitMs(this.#queue.countUntil(entry)),
+      estimateWaitMs: () =>
+        this.#estimateMsUntilSent(this.#queue.countUntil(entry)) + ROUND_TRIP_MS,
     };
     for (const ticket of tickets) ticket.moveTo(place);
-    for (const requester of new Set(tickets.flatMap((ticket) => ticket.requesters))) {
+    const requesters = tickets.flatMap((ticket) => ticket.requesters);
+    for (const requester of new Set(requesters.length > 0 ? requesters : [NOBODY])) {
       this.#add(entry, requester, isRetry);
     }
     return promise;
@@ -98,7 +103,7 @@ class Throttle implements Quota {
       callsPerSecond: Math.min(...this.#windows.map((window) => window.callsPerSecond)),
       usedInLastSecond: Math.max(...this.#windows.map((window) => window.usedInLastSecond)),
       waiting,
-      estimatedWaitMs: this.#free > 0 ? 0 : this.#toWaitMs(waiting),
+      estimatedWaitMs: this.#estimateMsUntilSent(waiting + 1),
     };
   }
 
@@ -117,30 +122,32 @@ class Throttle implements Quota {
     });
   }
 
-  #toWaitMs(calls: number): number {
-    const rate = Math.min(...this.#windows.map((window) => window.sustainableCallsPerSecond));
-    return Math.ceil((calls / rate) * 1000) + ROUND_TRIP_MS;
+  #estimateMsUntilSent(calls: number): number {
+    return Math.ceil(Math.max(...this.#windows.map((window) => window.estimateMsUntilSent(calls))));
   }
 
   #sendAllowed(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
-      if (!next.entry.isNeeded()) {
-        this.#queue.remove(next.entry);
-        next.entry.drop();
-        continue;
+    for (let turn = this.#queue.peek(); turn !== undefined; turn = this.#queue.peek()) {
+      let waitMs = this.#msUntilAllowed(turn);
+      // The slot that is kept for newcomers is no use to whoever's turn it is.
+      const newcomer = waitMs > 0 ? this.#queue.peekFirstTurn() : undefined;
+      if (newcomer && this.#msUntilAllowed(newcomer) <= 0) {
+        turn = newcomer;
+        waitMs = 0;
       }
-      const waitMs = this.#msUntilAllowed(next.isFirstTurn);
-      if (waitMs > 0) {
+      if (!turn.entry.isNeeded()) {
+        this.#queue.remove(turn.entry);
+        turn.entry.drop();
+      } else if (waitMs > 0) {
         this.#want();
-        this.#timer = setTimeout(
-          () => this.#sendAllowed(),
-          Math.min(Math.ceil(waitMs), LOOK_AGAIN_MS),
-        );
+        const afterMs = Math.min(Math.ceil(waitMs), LOOK_AGAIN_MS);
+        this.#timer = setTimeout(() => this.#sendAllowed(), afterMs);
         return;
+      } else {
+        this.#queue.take(turn)?.send();
       }
-      this.#queue.take()?.send();
     }
     this.#want();
   }
@@ -149,7 +156,7 @@ class Throttle implements Quota {
     for (const window of this.#windows) window.want(this.#queue.size);
   }
 
-  #msUntilAllowed(isFirstTurn: boolean): number {
+  #msUntilAllowed({ isFirstTurn }: Turn<Entry>): number {
     const full = this.#windows.filter((window) => window.free === 0);
     if (full.length > 0) {
       return Math.max(...full.map((window) => window.msUntilNext ?? Number.POSITIVE_INFINITY));
