@@ -7,5 +7,10 @@ export default defineConfig({
     // graphql must exist once: Vite would take its ES module build, Node takes the CommonJS one.
     alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve("graphql")) }],
   },
-  test: { include: ["test/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 30_000 },
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: "test/support/prepare.ts",
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
 });

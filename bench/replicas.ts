@@ -21,6 +21,7 @@ interface Emulated {
 
 const port = await findFreePort();
 let redisServer = await startRedis();
+process.on("exit", () => redisServer.kill());
 const emulator = fork(new URL("emulator-process.js", import.meta.url), [
   JSON.stringify({
     fleetSize: 8_000,

@@ -82,7 +82,7 @@ export function createTencentSslFleet(options: FleetOptions): FleetProduct<Tence
 }
 
 /** `YYYY-MM-DD HH:mm:ss` in GMT+8, the clock of all times of this API. */
-export function toBeijingTime(time: Date): string {
+function toBeijingTime(time: Date): string {
   return new Date(time.getTime() + 8 * HOUR_MS).toISOString().slice(0, 19).replace("T", " ");
 }
 

@@ -57,7 +57,7 @@ export function toPublicKeyInfo(type: KeyType, origin: string): Buffer {
 }
 
 /** The SubjectPublicKeyInfo around 32 raw bytes. */
-export function toEd25519PublicKeyInfo(raw: Uint8Array): Buffer {
+function toEd25519PublicKeyInfo(raw: Uint8Array): Buffer {
   return toSequence(toSequence(toObjectIdentifier(ED25519)), toBitString(raw));
 }
 

@@ -5,7 +5,7 @@ import type { ActionUse } from "../providers/connect.ts";
 import { RequiresScope, SCOPES } from "../scopes.ts";
 
 @ObjectType({ description: "The use of one API action of a cloud on one connection, just now." })
-export class ProviderQuota implements Readonly<Record<keyof ActionUse, unknown>> {
+class ProviderQuota implements Readonly<Record<keyof ActionUse, unknown>> {
   @Field(() => String, { description: "The product, as in the first segment of its ids." })
   readonly provider!: string;
 

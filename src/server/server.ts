@@ -6,8 +6,6 @@ import { CertificateCatalog } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
 import { connectProducts } from "../providers/connect.ts";
-import { Replicas } from "../quota/replicas.ts";
-import { SharedRedis } from "../redis.ts";
 import { CertificateCache } from "../retrieval/certificate-cache.ts";
 import { Retrieval } from "../retrieval/retrieval.ts";
 import { createSchema } from "../schema.ts";
@@ -41,7 +39,8 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
   const admin = createAdmin(readiness, metrics);
   const adminUrl = await admin.listen({ host, port: adminPort });
 
-  const shared = openShared(config, log);
+  // Loaded only where it is needed: it makes the start longer.
+  const shared = config.redis.url && (await import("./shared.ts")).openShared(config.redis, log);
   const connected = await connectProducts({
     products,
     connections: config.connections,
@@ -83,18 +82,4 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
     return ended;
   };
   return { url, adminUrl, drain: () => end(drainSeconds), close: () => end(0) };
-}
-
-/** What this replica shares with the others, if there is a Redis to share it through. */
-function openShared({ redis: { url, keyPrefix } }: Config, log: Log) {
-  if (url === undefined) return undefined;
-  const redis = new SharedRedis({ url, keyPrefix, log });
-  const replicas = new Replicas({ redis, log });
-  return {
-    replicas,
-    close: async () => {
-      await replicas.close();
-      redis.close();
-    },
-  };
 }

@@ -31,8 +31,6 @@ export type DeviceCertificateItem = z.output<typeof DeviceCertificateItem>;
 
 const DeviceCertificateList = z.object({ Data: z.array(z.unknown()).nullish() });
 
-export type TencentMqttClient = ReturnType<typeof createTencentMqttClient>;
-
 export function createTencentMqttClient(connection: Connection, origin: CallOrigin) {
   const client = createTencentClient({
     ...connection,

@@ -1,0 +1,24 @@
+// What a replica shares with the others through Redis. Loaded only where a Redis is configured.
+import type { Config } from "../config/index.ts";
+import type { Log } from "../log.ts";
+import { Replicas } from "../quota/replicas.ts";
+import { SharedRedis } from "../redis.ts";
+
+export interface Shared {
+  readonly replicas: Replicas;
+  close(): Promise<void>;
+}
+
+/** `undefined` without a Redis. */
+export function openShared({ url, keyPrefix }: Config["redis"], log: Log): Shared | undefined {
+  if (url === undefined) return undefined;
+  const redis = new SharedRedis({ url, keyPrefix, log });
+  const replicas = new Replicas({ redis, log });
+  return {
+    replicas,
+    close: async () => {
+      await replicas.close();
+      redis.close();
+    },
+  };
+}
