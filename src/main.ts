@@ -23,8 +23,6 @@ async function main(): Promise<void> {
   const config = await loadConfig(path, { products, env: process.env });
   const log = createLog(process.env["LOG_LEVEL"] ?? "info");
   const server = await startServer({ config, products, log });
-  log.info({ url: server.url, admin: server.adminUrl }, "ready");
-
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal, drainSeconds: config.server.drainSeconds }, "draining");
     void server.drain().then(() => {
@@ -34,6 +32,8 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Last: whoever waits for it may send a signal at once.
+  log.info({ url: server.url, admin: server.adminUrl }, "ready");
 }
 
 function readArguments(): string {

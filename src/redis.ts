@@ -17,6 +17,14 @@ const ANSWER_TIMEOUT_MS = 250;
 const COMMAND_TIMEOUT_MS = 1_000;
 const RECONNECT_EVERY_MS = 100;
 
+/** Redis is connected, and did not answer in time. */
+export class SlowRedisError extends Error {
+  constructor() {
+    super("Redis did not answer in time");
+    this.name = "SlowRedisError";
+  }
+}
+
 /** Commands fail at once while there is no connection; it is looked for all the time. */
 export class SharedRedis {
   readonly client: Redis;
@@ -110,7 +118,7 @@ export class SharedRedis {
 async function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    setImmediate(() => setImmediate(() => reject(new Error("Redis did not answer in time"))));
+    setImmediate(() => setImmediate(() => reject(new SlowRedisError())));
   }, ANSWER_TIMEOUT_MS);
   try {
     return await Promise.race([answer, promise]);

@@ -15,6 +15,7 @@ export interface CertificateLoaderOptions {
 interface LoaderKey {
   readonly reference: CertificateReference;
   readonly needsDetail: boolean;
+  readonly needsUnshared: boolean;
 }
 
 /** Lives as long as a request. */
@@ -26,7 +27,8 @@ export class CertificateLoader {
     this.#catalog = catalog;
     this.#loader = new DataLoader((keys) => loadAll(retrieval, keys, requester), {
       // Spellings of one certificate differ in the id that is answered, so they are told apart here.
-      cacheKeyFn: ({ reference, needsDetail }) => `${needsDetail} ${reference.id}`,
+      cacheKeyFn: ({ reference, needsDetail, needsUnshared }) =>
+        `${needsDetail} ${needsUnshared} ${reference.id}`,
     });
   }
 
@@ -49,8 +51,10 @@ export class CertificateLoader {
     reference: CertificateReference,
     fields: ReadonlySet<string>,
   ): Promise<DeviceCertificate | null> {
-    const needsDetail = !reference.connected.product.detailFields.isDisjointFrom(fields);
-    return this.#loader.load({ reference, needsDetail });
+    const { detailFields, sharing } = reference.connected.product;
+    const needsDetail = !detailFields.isDisjointFrom(fields);
+    const needsUnshared = sharing !== undefined && !sharing.unshared.isDisjointFrom(fields);
+    return this.#loader.load({ reference, needsDetail, needsUnshared });
   }
 }
 

@@ -8,6 +8,7 @@ import { RequestError } from "../errors.ts";
 import { NotNeededError } from "../quota/quota.ts";
 import type { CloudCaller } from "./caller.ts";
 import type { ListingMemory } from "./listing-memory.ts";
+import { CertificateNotFoundError } from "./vendor-errors.ts";
 
 export interface BatchPlan<Item> {
   readonly single: CloudCaller;
@@ -15,7 +16,7 @@ export interface BatchPlan<Item> {
   readonly memory: ListingMemory;
   /** What one list call has in common: requests of different groups need different calls. */
   readonly groupOf: (request: CertificateRequest) => string;
-  /** The values to list by; several where the cloud may hold the key in another spelling. */
+  /** The values to list by, the likeliest first; several where the cloud may hold the key in another spelling. */
   readonly valuesOf: (request: CertificateRequest) => readonly string[];
   readonly maxValues: number;
   /** The key by which the items of a list answer are told apart, in the one spelling. */
@@ -94,10 +95,13 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
         () => {
           // A second attempt is for the same wants as the first.
           if (stopWaiting(group, chunk)) fillUp(group, chunk);
-          return plan.sendList(group, toValues(chunk.wants));
+          return plan.sendList(group, toValues(chunk.wants)).catch(toNoItems);
         },
         {
-          tickets: chunk.wants.map(({ request }) => request.ticket),
+          // A later attempt is also for those that the first one took along, and not for those that others took.
+          get tickets() {
+            return chunk.wants.map(({ request }) => request.ticket);
+          },
           isNeeded: () => chunk.wants.length > 0,
         },
       );
@@ -107,8 +111,15 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
       if (error instanceof NotNeededError) return;
       // The filter was ours, not the caller's: a cloud that refuses it may still answer single calls.
       if (error instanceof RequestError) {
-        if (chunk.wants.length > 1) memory.refused();
-        for (const { request, settle } of chunk.wants) settle(plan.fetchOne(request));
+        if (chunk.wants.length > 1) {
+          const refusal = memory.refused();
+          for (const want of chunk.wants) {
+            const settle: Want["settle"] = (reading) => want.settle(refusal.watch(reading));
+            fetchAlone({ ...want, settle });
+          }
+        } else {
+          for (const { request, settle } of chunk.wants) settle(plan.fetchOne(request));
+        }
       } else {
         for (const { fail } of chunk.wants) fail(error);
       }
@@ -127,10 +138,15 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
     );
     for (const { request, settle } of wants) {
       const item = found.get(keyOf(request));
-      if (item !== undefined) settle(plan.toReading(item));
+      if (item !== undefined) settle(read(item));
       // What a list answer lacks may be there all the same: how the clouds read several values is undocumented.
       else settle(plan.fetchOne(request).then(listed.foundAlone));
     }
+  }
+
+  /** What cannot be read fails alone. */
+  async function read(item: Item): Promise<CertificateReading> {
+    return plan.toReading(item);
   }
 
   /** Whether it was waiting still. */
@@ -144,39 +160,36 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
   /** Takes along what waits for another call of the same kind. */
   function fillUp(group: string, chunk: Chunk): void {
     if (!memory.isListing) return;
-    let room = maxValues - toValues(chunk.wants).length;
     for (const other of waiting.get(group) ?? []) {
-      const left: Want[] = [];
-      for (const want of other.wants) {
-        const needed = valuesOf(want.request).length;
-        if (needed > room) {
-          left.push(want);
-          continue;
-        }
-        room -= needed;
-        chunk.wants.push(want);
-        want.request.ticket.moveTo(undefined);
-      }
-      other.wants = left;
+      const room = maxValues - chunk.wants.length;
+      if (room === 0) return;
+      const taken = other.wants.slice(0, room);
+      other.wants = other.wants.slice(room);
+      chunk.wants.push(...taken);
+      for (const { request } of taken) request.ticket.moveTo(undefined);
     }
   }
 
+  /** Other spellings only take the room that is left: they must cost no further call, nor spoil a call for one. */
   function toValues(wants: readonly Want[]): string[] {
-    return wants.flatMap(({ request }) => valuesOf(request));
+    const values = wants.map(({ request }) => valuesOf(request));
+    const likeliest = values.flatMap((spellings) => spellings.slice(0, 1));
+    if (wants.length === 1) return likeliest;
+    return [...likeliest, ...values.flatMap((spellings) => spellings.slice(1))].slice(0, maxValues);
   }
 
+  /** As few as possible, of about the same size. */
   function toChunks(wants: readonly Want[]): Chunk[] {
-    const chunks: Chunk[] = [];
-    let room = 0;
-    for (const want of wants) {
-      const needed = valuesOf(want.request).length;
-      if (needed > room) {
-        chunks.push({ wants: [] });
-        room = maxValues;
-      }
-      chunks.at(-1)?.wants.push(want);
-      room -= needed;
-    }
-    return chunks;
+    const count = Math.ceil(wants.length / maxValues);
+    const size = Math.ceil(wants.length / count);
+    return Array.from({ length: count }, (_, index) => ({
+      wants: wants.slice(index * size, (index + 1) * size),
+    }));
   }
+}
+
+/** That the whole list is not there (an unknown instance, say) is no answer for each certificate yet. */
+function toNoItems(error: unknown): [] {
+  if (error instanceof CertificateNotFoundError) return [];
+  throw error;
 }

@@ -1,11 +1,11 @@
 // One call to a cloud from outside: it waits for the quota, and is made again where the vendor's table says so.
-import { setTimeout as sleep } from "node:timers/promises";
 import { type CallOrigin, ProviderError } from "../errors.ts";
-import { type CallTicket, QueueFullError, type Quota } from "../quota/quota.ts";
+import { type CallTicket, QueueFullError, type QueuePlace, type Quota } from "../quota/quota.ts";
 import type { Circuit } from "./circuit.ts";
 
 /** Whom a call is for, and whether it is still needed when its turn comes. */
 export interface CallPurpose {
+  /** Read anew for each attempt. */
   readonly tickets: readonly CallTicket[];
   readonly isNeeded?: () => boolean;
 }
@@ -43,15 +43,17 @@ export function createCaller(options: CallerOptions): CloudCaller {
       return quota.use().estimatedWaitMs;
     },
 
-    async call(send, { tickets, isNeeded }) {
+    async call(send, purpose) {
+      // Before it waits for the quota, so that what the caller has in reserve can be told at once.
+      checkCircuit(options);
       let firstSentAtMs: number | undefined;
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await quota.run({
-            tickets,
+            tickets: purpose.tickets,
             isRetry: attempt > 1,
             // Once sent, a call is finished: others may count on what it was made for.
-            isNeeded: () => firstSentAtMs !== undefined || (isNeeded?.() ?? true),
+            isNeeded: () => firstSentAtMs !== undefined || (purpose.isNeeded?.() ?? true),
             send: () => {
               firstSentAtMs ??= performance.now();
               return sendObserved(send, options);
@@ -62,25 +64,42 @@ export function createCaller(options: CallerOptions): CloudCaller {
           const delayMs = toBackoffMs(error, attempt, random);
           const elapsedMs = performance.now() - (firstSentAtMs ?? performance.now());
           if (delayMs === undefined || elapsedMs + delayMs > retryWithinMs) throw error;
-          await sleep(delayMs);
+          const isThrottled = toOutcome(error) === "throttled";
+          await backOff(delayMs, isThrottled ? purpose.tickets : []);
         }
       }
     },
   };
 }
 
-async function sendObserved<T>(
-  send: () => Promise<T>,
-  { quota, circuit, origin, onAttempt }: CallerOptions,
-): Promise<T> {
+/** Those whose tickets are given learn that they wait for the quota still. */
+async function backOff(delayMs: number, tickets: readonly CallTicket[]): Promise<void> {
+  const endsAtMs = performance.now() + delayMs;
+  const place: QueuePlace = {
+    // Whoever joins is a requester of the ticket, and so of the next attempt.
+    join: () => {},
+    estimateWaitMs: () => Math.max(0, endsAtMs - performance.now()),
+  };
+  for (const ticket of tickets) ticket.moveTo(place);
+  await new Promise((resolve) => {
+    setTimeout(resolve, delayMs);
+  });
+  for (const ticket of tickets) ticket.leave(place);
+}
+
+function checkCircuit({ circuit, origin }: CallerOptions): void {
   const closedInMs = circuit.msUntilAllowed;
-  if (closedInMs > 0) {
-    throw new ProviderError("PROVIDER_UNAVAILABLE", {
-      origin,
-      message: "The cloud keeps failing; it is asked again in a moment.",
-      retryAfterMs: closedInMs,
-    });
-  }
+  if (closedInMs === 0) return;
+  throw new ProviderError("PROVIDER_UNAVAILABLE", {
+    origin,
+    message: "The cloud keeps failing; it is asked again in a moment.",
+    retryAfterMs: closedInMs,
+  });
+}
+
+async function sendObserved<T>(send: () => Promise<T>, options: CallerOptions): Promise<T> {
+  const { quota, circuit, onAttempt } = options;
+  checkCircuit(options);
   circuit.begin();
   const sentAtMs = performance.now();
   try {

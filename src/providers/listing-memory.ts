@@ -1,19 +1,20 @@
 // Remembers whether a connection's list call takes several values as alternatives, which is undocumented.
 import type { CertificateReading } from "../device-certificate/product.ts";
-import type { CallOrigin } from "../errors.ts";
+import { type CallOrigin, RequestError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 export interface ListingMemory {
   /** Whether several values in one list call are worth a try. */
   readonly isListing: boolean;
-  /** The cloud refused a list call with several values. */
-  refused(): void;
+  /** The cloud refused a list call with several values; show it what became of each of them alone. */
+  refused(): {
+    watch(reading: MaybeReading | Promise<MaybeReading>): Promise<MaybeReading>;
+  };
   /** A list call for so many certificates brought so many of them; tell it of each that a single call found after all. */
-  listed(
-    wanted: number,
-    found: number,
-  ): { foundAlone(reading: CertificateReading | null): CertificateReading | null };
+  listed(wanted: number, found: number): { foundAlone(reading: MaybeReading): MaybeReading };
 }
+
+type MaybeReading = CertificateReading | null;
 
 const TRY_AGAIN_MS = 10 * 60_000;
 
@@ -35,7 +36,20 @@ export function createListingMemory(origin: CallOrigin, log: Log): ListingMemory
     get isListing() {
       return performance.now() >= pausedUntilMs;
     },
-    refused: () => pause("refuses them"),
+    refused() {
+      pause("refuses them");
+      return {
+        async watch(reading) {
+          try {
+            return await reading;
+          } catch (error) {
+            // It was this value that the cloud does not take, not that there were several.
+            if (error instanceof RequestError) pausedUntilMs = Number.NEGATIVE_INFINITY;
+            throw error;
+          }
+        },
+      };
+    },
     listed(wanted, found) {
       const isSuspicious = wanted > 1 && found <= 1;
       return {

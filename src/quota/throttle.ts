@@ -28,7 +28,7 @@ interface Entry {
  * While calls queue up, the last free slot is kept for requesters that have had no turn yet, unless the next one
  * becomes free within this time: else a burst would make a question about one device wait for a whole second.
  */
-const LONGEST_GAP_MS = 400;
+const LONGEST_GAP_MS = 300;
 /** Limits below this have no slot to spare. */
 const MIN_SLOTS_TO_SPARE_ONE = 4;
 /** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */

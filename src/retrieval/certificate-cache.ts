@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { findKnownExpiry } from "../device-certificate/device-certificate.ts";
 import { type DeviceCertificateStatus, toStatus } from "../device-certificate/life-cycle.ts";
 import type { CertificateReading } from "../device-certificate/product.ts";
+import { DEPTH, type Depth } from "./shared-store.ts";
 
 /** How long a value counts as fresh, in seconds, by the certificate's status. */
 export interface Freshness {
@@ -45,10 +46,11 @@ export class CertificateCache {
   find(
     canonicalId: string,
     needsDetail: boolean,
+    needsUnshared = needsDetail,
   ): { cached: CachedReading; isFresh: boolean } | undefined {
     const cached = this.#entries.get(canonicalId);
     if (cached === undefined) return undefined;
-    if (needsDetail && cached.reading?.hasDetail === false) return undefined;
+    if (toDepth(cached.reading) < toNeededDepth(needsDetail, needsUnshared)) return undefined;
     const ageSeconds = (performance.now() - cached.storedAtMs) / 1000;
     const freshSeconds = this.#toFreshSeconds(cached);
     if (ageSeconds >= freshSeconds + this.#staleSeconds) return undefined;
@@ -59,6 +61,26 @@ export class CertificateCache {
     const cached = { reading, fetchedAt: new Date(), storedAtMs: performance.now() };
     this.#entries.set(canonicalId, cached);
     return cached;
+  }
+
+  /** Keeps what another replica read, unless what is held is fresh and says more, or is as good and younger. */
+  keep(canonicalId: string, cached: CachedReading): void {
+    const held = this.#entries.peek(canonicalId);
+    const gain = held === undefined ? 1 : this.#toWorth(cached) - this.#toWorth(held);
+    if (gain > 0 || (gain === 0 && held && held.storedAtMs < cached.storedAtMs)) {
+      this.#entries.set(canonicalId, cached);
+    }
+  }
+
+  #toWorth(cached: CachedReading): number {
+    const ageMs = performance.now() - cached.storedAtMs;
+    return ageMs < this.toLifetime(cached).freshMs ? toDepth(cached.reading) : -1;
+  }
+
+  /** How long a value is fresh, and how long it may be served at all, in milliseconds from when it was read. */
+  toLifetime(cached: CachedReading): { readonly freshMs: number; readonly keepMs: number } {
+    const freshSeconds = this.#toFreshSeconds(cached);
+    return { freshMs: freshSeconds * 1000, keepMs: (freshSeconds + this.#staleSeconds) * 1000 };
   }
 
   /**
@@ -72,6 +94,18 @@ export class CertificateCache {
       FRESHNESS_OF[toStatus(facts.reportedStatus, findKnownExpiry(facts), new Date())]
     ];
   }
+}
+
+/** How much a reading says; that there is no such certificate says everything. */
+export function toDepth(reading: CertificateReading | null): Depth {
+  if (reading === null) return DEPTH.whole;
+  if (!reading.hasDetail) return DEPTH.summary;
+  return reading.isRedacted ? DEPTH.detail : DEPTH.whole;
+}
+
+export function toNeededDepth(needsDetail: boolean, needsUnshared: boolean): Depth {
+  if (needsUnshared) return DEPTH.whole;
+  return needsDetail ? DEPTH.detail : DEPTH.summary;
 }
 
 const FRESHNESS_OF = {

@@ -5,17 +5,22 @@ import type {
   ConnectedProduct,
 } from "../device-certificate/certificate-id.ts";
 import type { CertificateFacts } from "../device-certificate/device-certificate.ts";
-import type { CertificateRequest } from "../device-certificate/product.ts";
+import type { CertificateRequest, CertificateSource } from "../device-certificate/product.ts";
+import type { Sharing } from "../device-certificate/sharing.ts";
 import { ProviderError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { CallTicket, type Requester } from "../quota/quota.ts";
-import type { CachedReading, CertificateCache } from "./certificate-cache.ts";
+import { type CachedReading, type CertificateCache, toNeededDepth } from "./certificate-cache.ts";
+import { SharedReader } from "./shared-reader.ts";
+import { DEPTH, type Depth, type SharedStore } from "./shared-store.ts";
 
 /** What one request wants to know of one certificate. */
 export interface Lookup {
   readonly reference: CertificateReference;
   /** Whether a field is wanted that costs a call of its own. */
   readonly needsDetail: boolean;
+  /** Whether a field is wanted that never comes from another replica. By default as `needsDetail`, which is safe. */
+  readonly needsUnshared?: boolean;
 }
 
 /** What the clouds say, or said before: `facts` is `null` where the cloud has no such certificate. */
@@ -29,8 +34,17 @@ export interface Retrieved {
 /** A certificate that is being read, for everybody who asks meanwhile. */
 interface Flight {
   readonly reading: Promise<CachedReading>;
-  readonly hasDetail: boolean;
+  readonly depth: Depth;
   readonly ticket: CallTicket;
+  /** When the ticket can tell how long it will take; `undefined` when it can already. */
+  readonly placed: Promise<void> | undefined;
+}
+
+/** A certificate that gets a flight of its own. */
+interface Boarding {
+  readonly reference: CertificateReference;
+  readonly request: CertificateRequest;
+  readonly depth: Depth;
 }
 
 /** When to ask again for a certificate whose call was sent but is not answered yet, in milliseconds. */
@@ -39,6 +53,8 @@ const RETRY_SENT_MS = 1_000;
 export interface RetrievalOptions {
   readonly cache: CertificateCache;
   readonly log: Log;
+  /** What all replicas share. By default this process reads for itself. */
+  readonly shared?: SharedStore | undefined;
 }
 
 /** Lives as long as the process. */
@@ -46,10 +62,12 @@ export class Retrieval {
   readonly #cache: CertificateCache;
   readonly #log: Log;
   readonly #flights = new Map<string, Flight>();
+  readonly #shared: SharedReader | undefined;
 
-  constructor({ cache, log }: RetrievalOptions) {
+  constructor({ cache, log, shared }: RetrievalOptions) {
     this.#cache = cache;
     this.#log = log;
+    this.#shared = shared && new SharedReader({ store: shared, cache });
   }
 
   /**
@@ -57,24 +75,57 @@ export class Retrieval {
    * with what is stale, else rejected. Calls go on past the deadline, into the cache.
    */
   load(lookups: readonly Lookup[], requester: Requester): Promise<Retrieved>[] {
-    const held = lookups.map(({ reference, needsDetail }) =>
-      this.#cache.find(reference.canonicalId, needsDetail),
-    );
+    const held = lookups.map((lookup) => this.#findHeld(lookup));
     const flights = this.#board(
       lookups.filter((_, index) => !held[index]?.isFresh),
       requester,
     );
     const expiry = createExpiry(requester.deadlineMs);
-    if (isHopeless([...flights.values()], requester)) expiry.now();
+    this.#expireWhenHopeless([...flights.values()], requester, expiry);
     const answers = lookups.map((lookup, index) => {
       const cached = held[index];
       const flight = flights.get(lookup);
-      if (flight !== undefined) return awaitFlight(lookup, flight, cached?.cached, expiry.promise);
+      if (flight !== undefined)
+        return this.#awaitFlight(lookup, flight, cached?.cached, expiry.promise);
       if (cached !== undefined) return Promise.resolve(toRetrieved(cached.cached, false));
       return Promise.reject(new Error("nobody reads a certificate that was asked for"));
     });
     void Promise.allSettled(answers).then(expiry.cancel);
     return answers;
+  }
+
+  #findHeld({ reference, needsDetail, needsUnshared }: Lookup) {
+    return this.#cache.find(reference.canonicalId, needsDetail, needsUnshared);
+  }
+
+  #expireWhenHopeless(flights: readonly Flight[], requester: Requester, expiry: Expiry): void {
+    const look = () => {
+      if (isHopeless(flights, requester)) expiry.now();
+    };
+    const placed = new Set(flights.map((flight) => flight.placed));
+    if (placed.size === 1 && placed.has(undefined)) look();
+    else void Promise.all(placed).then(look);
+  }
+
+  async #awaitFlight(
+    lookup: Lookup,
+    { reading, ticket }: Flight,
+    stale: CachedReading | undefined,
+    expiry: Promise<"expired">,
+  ): Promise<Retrieved> {
+    try {
+      const outcome = await Promise.race([reading, expiry]);
+      if (outcome !== "expired") return toRetrieved(outcome, false);
+      throw toTooLate(lookup.reference.connected, ticket);
+    } catch (error) {
+      // A stale value beats a cloud's failure, but not an answer that says what the caller did wrong.
+      if (!(error instanceof ProviderError)) throw error;
+      // Meanwhile another flight, or another replica, may have brought something better.
+      const held = this.#findHeld(lookup);
+      if (held !== undefined) return toRetrieved(held.cached, !held.isFresh);
+      if (stale !== undefined) return toRetrieved(stale, true);
+      throw error;
+    }
   }
 
   /** A flight for each lookup: one that is under way already, or a new one. */
@@ -94,43 +145,53 @@ export class Retrieval {
     return flights;
   }
 
-  #findFlight({ reference, needsDetail }: Lookup): Flight | undefined {
-    const flight = this.#flights.get(reference.canonicalId);
-    return flight !== undefined && (flight.hasDetail || !needsDetail) ? flight : undefined;
+  #findFlight(lookup: Lookup): Flight | undefined {
+    const flight = this.#flights.get(lookup.reference.canonicalId);
+    return flight !== undefined && flight.depth >= toDepthOf(lookup) ? flight : undefined;
   }
 
   /** Starts one flight for each certificate, all of one product and connection together. */
   #start(lookups: readonly Lookup[], requester: Requester): void {
     const bySource = Map.groupBy(lookups, (lookup) => lookup.reference.connected);
-    for (const [{ source }, group] of bySource) {
-      const requests = group.map(
-        ({ reference, needsDetail }): CertificateRequest => ({
-          key: reference.key,
-          needsDetail,
-          ticket: new CallTicket(requester),
-        }),
-      );
-      const readings = source.fetch(requests);
-      for (const [index, { reference }] of group.entries()) {
-        const request = requests[index];
-        const reading = readings[index];
-        if (request && reading) this.#follow(reference, request, reading);
+    for (const [{ product, source }, group] of bySource) {
+      const boardings = group.map((lookup) => toBoarding(lookup, requester));
+      if (this.#shared !== undefined && product.sharing !== undefined) {
+        this.#startShared(this.#shared, product.sharing, boardings);
+      } else {
+        this.#startAlone(source, boardings);
       }
     }
   }
 
-  #follow(
-    { canonicalId, connected }: CertificateReference,
-    { needsDetail, ticket }: CertificateRequest,
-    fetched: ReturnType<ConnectedProduct["source"]["fetch"]>[number],
-  ): void {
-    const reading = fetched.then((value) => this.#cache.store(canonicalId, value));
-    const flight: Flight = { reading, hasDetail: needsDetail, ticket };
+  #startAlone(source: CertificateSource, boardings: readonly Boarding[]): void {
+    const fetched = source.fetch(boardings.map(({ request }) => request));
+    for (const [index, { reference, request }] of boardings.entries()) {
+      const reading = fetched[index]?.then((value) =>
+        this.#cache.store(reference.canonicalId, value),
+      );
+      if (reading === undefined) continue;
+      const depth = request.needsDetail ? DEPTH.whole : DEPTH.summary;
+      this.#follow(reference, { reading, depth, ticket: request.ticket, placed: undefined });
+    }
+  }
+
+  /** The other replicas are asked before the cloud is. */
+  #startShared(shared: SharedReader, sharing: Sharing, boardings: readonly Boarding[]): void {
+    const { readings, placed } = shared.read(
+      boardings.map((boarding) => ({ ...boarding, sharing })),
+    );
+    for (const [index, { reference, request, depth }] of boardings.entries()) {
+      const reading = readings[index];
+      if (reading) this.#follow(reference, { reading, depth, ticket: request.ticket, placed });
+    }
+  }
+
+  #follow({ canonicalId, connected }: CertificateReference, flight: Flight): void {
     this.#flights.set(canonicalId, flight);
     const land = () => {
       if (this.#flights.get(canonicalId) === flight) this.#flights.delete(canonicalId);
     };
-    reading.then(land, (error: unknown) => {
+    flight.reading.then(land, (error: unknown) => {
       land();
       this.#logUnexpected(connected, error);
     });
@@ -142,23 +203,6 @@ export class Retrieval {
       { provider: product.prefix, connection, err: error },
       "reading a certificate failed",
     );
-  }
-}
-
-async function awaitFlight(
-  { reference }: Lookup,
-  { reading, ticket }: Flight,
-  stale: CachedReading | undefined,
-  expiry: Promise<"expired">,
-): Promise<Retrieved> {
-  try {
-    const outcome = await Promise.race([reading, expiry]);
-    if (outcome !== "expired") return toRetrieved(outcome, false);
-    throw toTooLate(reference.connected, ticket);
-  } catch (error) {
-    // A stale value beats a cloud's failure, but not an answer that says what the caller did wrong.
-    if (stale && error instanceof ProviderError) return toRetrieved(stale, true);
-    throw error;
   }
 }
 
@@ -174,17 +218,27 @@ function isHopeless(flights: readonly Flight[], { deadlineMs }: Requester): bool
   );
 }
 
-/** One lookup a certificate, with detail if any of them needs it. */
+/** One lookup a certificate, the one that needs most. */
 function joinSpellings(lookups: readonly Lookup[]): Lookup[] {
   const joined = new Map<string, Lookup>();
   for (const lookup of lookups) {
     const { canonicalId } = lookup.reference;
     const other = joined.get(canonicalId);
-    if (other === undefined || (lookup.needsDetail && !other.needsDetail)) {
+    if (other === undefined || toDepthOf(lookup) > toDepthOf(other)) {
       joined.set(canonicalId, lookup);
     }
   }
   return [...joined.values()];
+}
+
+function toBoarding(lookup: Lookup, requester: Requester): Boarding {
+  const { reference, needsDetail } = lookup;
+  const request = { key: reference.key, needsDetail, ticket: new CallTicket(requester) };
+  return { reference, request, depth: toDepthOf(lookup) };
+}
+
+function toDepthOf({ needsDetail, needsUnshared = needsDetail }: Lookup): Depth {
+  return toNeededDepth(needsDetail, needsUnshared);
 }
 
 function toRetrieved({ reading, fetchedAt }: CachedReading, stale: boolean): Retrieved {

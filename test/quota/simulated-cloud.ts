@@ -82,7 +82,7 @@ export class SimulatedCloud {
     const isTaken = this.takeForeign();
     if (!isTaken) this.refused += 1;
     if (fate === "hang") {
-      await after(2_000);
+      await elapse(2_000);
       throw new Error("the call was given up");
     }
     await this.#travel();
@@ -118,11 +118,11 @@ export class SimulatedCloud {
   async #travel(): Promise<void> {
     const { oneWayMs, jitterMs } = this.#options;
     const ms = oneWayMs + (this.#random() * 2 - 1) * jitterMs;
-    if (ms > 0) await after(Math.round(ms));
+    if (ms > 0) await elapse(Math.round(ms));
   }
 }
 
-export function after(ms: number): Promise<void> {
+export function elapse(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });

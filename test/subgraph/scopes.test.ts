@@ -8,6 +8,7 @@ import { startTestSubgraph, type TestSubgraph, toConnections } from "../support/
 const TOKEN = "not-a-real-token-0001";
 const READ = "device-certificate:read";
 const PERSONAL = "device-certificate:personal:read";
+const OPERATIONS = "device-certificate:operations:read";
 const SECRET = "device-certificate:secret:read";
 
 const ALL_PRODUCTS = readOperation("all-products");
@@ -190,6 +191,30 @@ describe("sealed fields", () => {
       { id: emulator.fleet.aliyunIot.at(0).id },
     );
     expect(errors[0]?.message).toContain("recipient");
+  });
+});
+
+describe("the use of the quotas", () => {
+  const QUERY = "{ providerQuotas { provider connection action circuit } }";
+
+  it("is told where nobody is authenticated, which is on the loopback address alone", async () => {
+    const { data, errors } = await open.ask(QUERY);
+    expect(errors).toBeUndefined();
+    expect(data.providerQuotas).toContainEqual({
+      provider: "aliyun-iot",
+      connection: "default",
+      action: "QueryDeviceCert",
+      circuit: "CLOSED",
+    });
+  });
+
+  it("needs its own scope behind a gateway", async () => {
+    const { data, errors } = await askAs(`${READ} ${SECRET}`, QUERY, {});
+    expect(data).toEqual({ providerQuotas: null });
+    expect(errors).toMatchObject([
+      { extensions: { code: "FORBIDDEN", requiredScopes: [OPERATIONS] } },
+    ]);
+    expect((await askAs(OPERATIONS, QUERY, {})).errors).toBeUndefined();
   });
 });
 

@@ -16,8 +16,10 @@ export const ROOT_FIELD = {
 } as const satisfies Record<ApiName, string>;
 
 /** The variables of test/operations/all-products.graphql for the device with this number. */
-export function toAllProductsVariables({ fleet }: Emulator, index: number) {
-  const ids = fleet.products.map((product) => product.at(index).id);
+export function toAllProductsVariables({ fleet }: Emulator, index: number, connection = "default") {
+  const ids = fleet.products.map((product) =>
+    product.at(index).id.replace(":default:", `:${connection}:`),
+  );
   const [mqttInstanceId, deviceCertificateSn] = fleet.tencentMqtt.at(index).key;
   const [certificateId] = fleet.tencentSsl.at(index).key;
   const [productKey, deviceName] = fleet.aliyunIot.at(index).key;
@@ -32,5 +34,6 @@ export function toAllProductsVariables({ fleet }: Emulator, index: number) {
     deviceName,
     onsInstanceId,
     clientId,
+    connection,
   };
 }

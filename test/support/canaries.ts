@@ -9,15 +9,15 @@ export function listForms(secret: string): string[] {
       .toString("base64")
       .slice(offset === 0 ? 0 : 4, -4),
   );
-  const escape = (prefix: string, digits: number) =>
+  const escapeAll = (prefix: string, digits: number) =>
     [...bytes].map((byte) => prefix + byte.toString(16).padStart(digits, "0")).join("");
   return [
     secret,
     ...base64,
     bytes.toString("hex"),
     bytes.toString("hex").toUpperCase(),
-    escape("%", 2),
-    escape("\\u", 4),
+    escapeAll("%", 2),
+    escapeAll("\\u", 4),
     [...secret].reverse().join(""),
   ];
 }

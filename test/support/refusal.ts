@@ -11,14 +11,3 @@ export function catchError(call: () => unknown): GraphQLError {
   }
   throw new Error("Expected a GraphQL error, got none");
 }
-
-/** Awaits the promise and answers what it rejects with. */
-export async function catchRejection(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof Error) return error;
-    throw error;
-  }
-  throw new Error("Expected a rejection, got none");
-}

@@ -1,0 +1,85 @@
+// What replicas tell each other of certificates, wherever that stands: readings, and who reads which certificate now.
+
+/** How much of a certificate is read: what a list call brings, what a single call adds, and what stays in the process. */
+export const DEPTH = { summary: 0, detail: 1, whole: 2 } as const;
+export type Depth = (typeof DEPTH)[keyof typeof DEPTH];
+
+/** One certificate that somebody wants to know of. */
+export interface Wish {
+  readonly canonicalId: string;
+  readonly depth: Depth;
+}
+
+/** A reading as it is stored. */
+export interface StoredReading {
+  readonly text: string;
+  readonly depth: Depth;
+  /** How long ago the cloud gave it, by the clock of the store, in milliseconds. */
+  readonly ageMs: number;
+  /** As the replica saw it that stored it. */
+  readonly isFresh: boolean;
+}
+
+export interface LookUp {
+  /** Whatever is stored, also when it is not enough. */
+  readonly stored: StoredReading | undefined;
+  /**
+   * `nobody`: what is stored is fresh and deep enough.
+   * `us`: nothing that is enough is stored and nobody else reads it, so it is ours to read now.
+   * `another`: another replica reads it.
+   */
+  readonly reader: "nobody" | "us" | "another";
+  /** When the other replica thinks to have it, in milliseconds from now; 0 when it is being sent or nobody knows. */
+  readonly waitMs: number;
+}
+
+/** What a replica reads now, so that the others wait for it instead of reading it too. Runs out unless it is renewed. */
+export interface Claim {
+  readonly canonicalId: string;
+  readonly depth: Depth;
+  /** What `lookUp` was called with when the claim was made. */
+  readonly token: number;
+}
+
+export interface RenewedClaim extends Claim {
+  /** When this replica thinks to have it, in milliseconds from now. */
+  readonly waitMs: number;
+}
+
+/** The end of a claim. */
+export interface Settlement {
+  readonly claim: Claim;
+  /** `undefined` when it could not be read: whoever waits for it may try. */
+  readonly reading: (StoredText & { readonly depth: Depth }) | undefined;
+}
+
+interface StoredText {
+  readonly text: string;
+  readonly ageMs: number;
+  /** Counted from when the cloud gave it. */
+  readonly freshMs: number;
+  readonly keepMs: number;
+}
+
+/** Told what other replicas do. Messages may be lost; whoever waits must look again from time to time. */
+export interface SharedStoreListener {
+  /** These are not read any more: there is a reading, or it failed. */
+  onSettled(canonicalIds: readonly string[]): void;
+  /** Another replica waits for these, and its requester so long. */
+  onWanted(canonicalIds: readonly string[], withinMs: number): void;
+  /** The store can be used again, and may have lost everything. */
+  onBack(): void;
+}
+
+/** A store that all replicas share. Its methods reject, after a short time at the latest, when it is slow or gone. */
+export interface SharedStore {
+  /** While this is false nothing need be tried. */
+  readonly isUp: boolean;
+  /** One answer a wish, in order. Claims what is ours to read with this token. */
+  lookUp(wishes: readonly Wish[], token: number): Promise<readonly LookUp[]>;
+  renew(claims: readonly RenewedClaim[]): Promise<void>;
+  settle(settlements: readonly Settlement[]): Promise<void>;
+  /** Tells those who read these that somebody else wants them too. */
+  want(canonicalIds: readonly string[], withinMs: number): Promise<void>;
+  listen(listener: SharedStoreListener): void;
+}
