@@ -13,7 +13,6 @@ export const NOT_YET_AVAILABLE: readonly NotYetAvailable[] = [
   { path: ["join", "source"], value: "external" },
   { path: ["join", "directory", "patterns"] },
   { path: ["join", "directory", "file"] },
-  { path: ["redis", "url"] },
   { path: ["auth", "mode"], value: "jwt" },
   { path: ["secrets", "mode"], value: "sealed" },
 ];

@@ -24,8 +24,8 @@ export interface CallerOptions {
   readonly origin: CallOrigin;
   /** How long after its first attempt a call may be made again, in milliseconds. */
   readonly retryWithinMs: number;
-  /** Told of every attempt that was sent. */
-  readonly onAttempt?: (outcome: AttemptOutcome) => void;
+  /** Told of every attempt that was sent, and whether it brought what was asked for. */
+  readonly onAttempt?: (outcome: AttemptOutcome, isSuccess: boolean) => void;
   readonly random?: () => number;
 }
 
@@ -105,7 +105,7 @@ async function sendObserved<T>(send: () => Promise<T>, options: CallerOptions): 
   try {
     const answer = await send();
     circuit.succeeded();
-    onAttempt?.("answered");
+    onAttempt?.("answered", true);
     return answer;
   } catch (error) {
     const outcome = toOutcome(error);
@@ -114,7 +114,7 @@ async function sendObserved<T>(send: () => Promise<T>, options: CallerOptions): 
     if (error instanceof ProviderError && outcome === "throttled") {
       quota.slowDown(sentAtMs, error.pauseMs);
     }
-    onAttempt?.(outcome);
+    onAttempt?.(outcome, false);
     throw error;
   }
 }

@@ -84,9 +84,9 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
           callsToday: calls.count(),
           billedCallsToday: billedCalls.count(),
         }));
-        const onAttempt = (outcome: AttemptOutcome) => {
+        const onAttempt = (outcome: AttemptOutcome, isSuccess: boolean) => {
           calls.add();
-          if (isBilled && outcome === "answered") billedCalls.add();
+          if (isBilled && isSuccess) billedCalls.add();
           onCall?.({ ...origin, action, outcome });
         };
         return createCaller({ quota, circuit, origin, retryWithinMs: withinMs, onAttempt });

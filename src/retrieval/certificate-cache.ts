@@ -59,28 +59,31 @@ export class CertificateCache {
 
   store(canonicalId: string, reading: CertificateReading | null): CachedReading {
     const cached = { reading, fetchedAt: new Date(), storedAtMs: performance.now() };
-    this.#entries.set(canonicalId, cached);
+    this.keep(canonicalId, cached);
     return cached;
   }
 
-  /** Keeps what another replica read, unless what is held is fresh and says more, or is as good and younger. */
+  /**
+   * Keeps what was read, unless what is held is fresh and says more, or is as good and younger: a list call may end
+   * after a call for the details of the same certificate, and another replica may have read it before this one.
+   */
   keep(canonicalId: string, cached: CachedReading): void {
     const held = this.#entries.peek(canonicalId);
     const gain = held === undefined ? 1 : this.#toWorth(cached) - this.#toWorth(held);
-    if (gain > 0 || (gain === 0 && held && held.storedAtMs < cached.storedAtMs)) {
+    if (gain > 0 || (gain === 0 && held && held.storedAtMs <= cached.storedAtMs)) {
       this.#entries.set(canonicalId, cached);
     }
-  }
-
-  #toWorth(cached: CachedReading): number {
-    const ageMs = performance.now() - cached.storedAtMs;
-    return ageMs < this.toLifetime(cached).freshMs ? toDepth(cached.reading) : -1;
   }
 
   /** How long a value is fresh, and how long it may be served at all, in milliseconds from when it was read. */
   toLifetime(cached: CachedReading): { readonly freshMs: number; readonly keepMs: number } {
     const freshSeconds = this.#toFreshSeconds(cached);
     return { freshMs: freshSeconds * 1000, keepMs: (freshSeconds + this.#staleSeconds) * 1000 };
+  }
+
+  #toWorth(cached: CachedReading): number {
+    const ageMs = performance.now() - cached.storedAtMs;
+    return ageMs < this.toLifetime(cached).freshMs ? toDepth(cached.reading) : -1;
   }
 
   /**

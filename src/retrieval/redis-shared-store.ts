@@ -8,9 +8,11 @@ import {
   type Depth,
   type LookUp,
   type RenewedClaim,
+  type SettledReading,
   type Settlement,
   type SharedStore,
   type SharedStoreListener,
+  type StoredReading,
   type Wish,
 } from "./shared-store.ts";
 import { LOOK_UP, RENEW, SETTLE } from "./shared-store-scripts.ts";
@@ -155,11 +157,14 @@ class RedisSharedStore implements SharedStore {
   }
 
   #hear(message: string): void {
-    const [head = "", ...canonicalIds] = message.split("\n");
+    // Neither ids nor JSON hold line ends.
+    const [head = "", ...lines] = message.split("\n");
     const [kind, withinMs] = head.split(" ");
-    for (const listener of this.#listeners) {
-      if (kind === "settled") listener.onSettled(canonicalIds);
-      else if (kind === "wanted") listener.onWanted(canonicalIds, Number(withinMs));
+    if (kind === "settled") {
+      const settled = toSettled(lines);
+      for (const listener of this.#listeners) listener.onSettled(settled);
+    } else if (kind === "wanted") {
+      for (const listener of this.#listeners) listener.onWanted(lines, Number(withinMs));
     }
   }
 }
@@ -169,15 +174,32 @@ const READERS = ["nobody", "us", "another"] as const;
 function toLookUp(answer: unknown): LookUp {
   if (!Array.isArray(answer)) throw new TypeError("Redis answered a look-up with something else");
   const [reader, waitMs, ageMs, isFresh, depth, text]: unknown[] = answer;
-  const isStored = typeof text === "string" && text !== "";
   return {
     // When in doubt it is ours: asking twice is better than never.
     reader: READERS[Number(reader)] ?? "us",
     waitMs: Number(waitMs),
-    stored: isStored
-      ? { text, depth: toDepth(depth), ageMs: Number(ageMs), isFresh: isFresh === 1 }
-      : undefined,
+    stored: toStored(text, ageMs, isFresh, depth),
   };
+}
+
+function toSettled(lines: readonly string[]): SettledReading[] {
+  const settled: SettledReading[] = [];
+  for (let index = 0; index + 2 < lines.length; index += 3) {
+    const [canonicalId = "", state = "", text = ""] = lines.slice(index, index + 3);
+    const [ageMs, isFresh, depth] = state.split(" ").map(Number);
+    settled.push({ canonicalId, stored: toStored(text, ageMs, isFresh, depth) });
+  }
+  return settled;
+}
+
+function toStored(
+  text: unknown,
+  ageMs: unknown,
+  isFresh: unknown,
+  depth: unknown,
+): StoredReading | undefined {
+  if (typeof text !== "string" || text === "") return undefined;
+  return { text, depth: toDepth(depth), ageMs: Number(ageMs), isFresh: isFresh === 1 };
 }
 
 function toDepth(depth: unknown): Depth {

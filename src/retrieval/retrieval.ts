@@ -37,7 +37,7 @@ interface Flight {
   readonly depth: Depth;
   readonly ticket: CallTicket;
   /** When the ticket can tell how long it will take; `undefined` when it can already. */
-  readonly placed: Promise<void> | undefined;
+  readonly placed: Promise<unknown> | undefined;
 }
 
 /** A certificate that gets a flight of its own. */

@@ -5,22 +5,19 @@ import type { CertificateReading, CertificateRequest } from "../device-certifica
 import type { Sharing } from "../device-certificate/sharing.ts";
 import type { QueuePlace, Requester } from "../quota/quota.ts";
 import { type CachedReading, type CertificateCache, toDepth } from "./certificate-cache.ts";
-import { decodeReading, encodeReading, toShareable } from "./reading-codec.ts";
+import { decodeReading } from "./reading-codec.ts";
 import type {
   Claim,
   Depth,
   LookUp,
-  Settlement,
+  SettledReading,
   SharedStore,
   StoredReading,
 } from "./shared-store.ts";
+import { MAX_CODED, SharedWriter } from "./shared-writer.ts";
 
 /** How often claims are renewed, and those of others looked at, in milliseconds: a third of a claim's life. */
 const BEAT_MS = 1_000;
-/** At least so long between two writes, in milliseconds: answers that come one by one are stored some together. */
-const SETTLE_EVERY_MS = 20;
-/** So many readings are written or read as text at one go; more would keep the event loop from its requests. */
-const MAX_CODED = 100;
 
 /** One certificate to be read. */
 export interface SharedRequest {
@@ -33,8 +30,8 @@ export interface SharedRequest {
 export interface SharedRead {
   /** One a request, in order; rejected as the source rejects, never because of the store. */
   readonly readings: readonly Promise<CachedReading>[];
-  /** When every request waits for somebody: until then the tickets cannot tell how long. */
-  readonly placed: Promise<void>;
+  /** When every ticket can tell how long it takes. */
+  readonly placed: Promise<unknown>;
 }
 
 export interface SharedReaderOptions {
@@ -55,6 +52,7 @@ interface Want extends SharedRequest {
   expectedAtMs: number;
   /** Requesters that the other replica was told of. */
   toldRequesters: number;
+  readonly placed: PromiseWithResolvers<void>;
 }
 
 interface Found extends LookUp {
@@ -71,21 +69,20 @@ interface OwnClaim extends Claim {
 export class SharedReader {
   readonly #store: SharedStore;
   readonly #cache: CertificateCache;
+  readonly #writer: SharedWriter;
   readonly #wants = new Map<string, Want[]>();
   readonly #claims = new Map<string, OwnClaim>();
   #asked: Want[] = [];
   #asking: Promise<void> | undefined;
-  #ended: { readonly claim: OwnClaim; readonly cached: CachedReading | undefined }[] = [];
-  #settling: NodeJS.Timeout | undefined;
-  #settledAtMs = Number.NEGATIVE_INFINITY;
   #beat: NodeJS.Timeout | undefined;
   #lastToken = 0;
 
   constructor({ store, cache }: SharedReaderOptions) {
     this.#store = store;
     this.#cache = cache;
+    this.#writer = new SharedWriter({ store, cache });
     store.listen({
-      onSettled: (canonicalIds) => this.#hearSettled(canonicalIds),
+      onSettled: (settled) => this.#hearSettled(settled),
       onWanted: (canonicalIds, withinMs) => this.#hearWanted(canonicalIds, withinMs),
       onBack: () => this.#renew([...this.#claims.values()]),
     });
@@ -98,9 +95,9 @@ export class SharedReader {
       readings.push(promise);
       return toWant(request, resolve, reject);
     });
-    if (this.#store.isUp) return { readings, placed: this.#ask(wants) };
-    this.#fetch(wants, this.#nextToken());
-    return { readings, placed: Promise.resolve() };
+    if (this.#store.isUp) void this.#ask(wants);
+    else this.#fetch(wants, this.#nextToken());
+    return { readings, placed: Promise.all(wants.map(({ placed }) => placed.promise)) };
   }
 
   /** All that is asked for at the same time is looked up together. */
@@ -150,12 +147,8 @@ export class SharedReader {
       if (index > 0 && index % MAX_CODED === 0) await untilNextTurn();
       const cached = stored && this.#keep(want, stored, askedAtMs);
       if (reader !== "nobody") continue;
-      if (cached === undefined) {
-        unreadable.push(want);
-      } else {
-        this.#close(want);
-        want.settle(cached);
-      }
+      if (cached === undefined) unreadable.push(want);
+      else this.#answer(want, cached);
     }
     this.#fetch(unreadable, token);
   }
@@ -178,9 +171,12 @@ export class SharedReader {
     const wants = found.map(({ want }) => want);
     for (const { want, waitMs } of found) {
       want.isAsking = false;
+      // What the other replica thought before it was told who waits here says nothing: they have turns of their own.
+      if (want.toldRequesters === 0) continue;
       want.expectedAtMs = performance.now() + waitMs;
       // A place says that the call waits for a quota; without one it is on its way.
       want.request.ticket.moveTo(waitMs > 0 ? want.place : undefined);
+      want.placed.resolve();
     }
     // The end of the call may have been announced before the answer that says that it is being made.
     const settled = wants.filter(({ hasNews }) => hasNews);
@@ -209,18 +205,32 @@ export class SharedReader {
 
   #hearWanted(canonicalIds: readonly string[], withinMs: number): void {
     const requester: Requester = { deadlineMs: performance.now() + withinMs };
-    for (const canonicalId of canonicalIds) {
-      this.#claims.get(canonicalId)?.request.ticket.join(requester);
-    }
+    const claims = canonicalIds.flatMap((canonicalId) => this.#claims.get(canonicalId) ?? []);
+    for (const { request } of claims) request.ticket.join(requester);
+    // It has its turn sooner now, which the other replica should know.
+    this.#renew(claims);
   }
 
-  #hearSettled(canonicalIds: readonly string[]): void {
-    const waiting: Want[] = [];
-    for (const want of canonicalIds.flatMap((canonicalId) => this.#wants.get(canonicalId) ?? [])) {
-      if (want.isAsking) want.hasNews = true;
-      else waiting.push(want);
+  #hearSettled(settled: readonly SettledReading[]): void {
+    const heardAtMs = performance.now();
+    const unanswered: Want[] = [];
+    for (const { canonicalId, stored } of settled) {
+      for (const want of this.#wants.get(canonicalId) ?? []) {
+        if (want.isAsking) {
+          want.hasNews = true;
+          continue;
+        }
+        const cached = stored && this.#keep(want, stored, heardAtMs);
+        if (cached === undefined) unanswered.push(want);
+        else this.#answer(want, cached);
+      }
     }
-    if (waiting.length > 0) void this.#ask(waiting);
+    if (unanswered.length > 0) void this.#ask(unanswered);
+  }
+
+  #answer(want: Want, cached: CachedReading): void {
+    this.#close(want);
+    want.settle(cached);
   }
 
   /** Asks the clouds, together for each source, and tells the other replicas what came of it. */
@@ -261,41 +271,7 @@ export class SharedReader {
   #end(claim: OwnClaim, cached: CachedReading | undefined): void {
     const { canonicalId } = claim;
     if (this.#claims.get(canonicalId) === claim) this.#claims.delete(canonicalId);
-    this.#ended.push({ claim, cached });
-    this.#settleSoon();
-  }
-
-  #settleSoon(): void {
-    if (this.#settling !== undefined || this.#ended.length === 0) return;
-    const waitMs = this.#settledAtMs + SETTLE_EVERY_MS - performance.now();
-    this.#settling = setTimeout(() => this.#settle(), Math.max(0, waitMs)).unref();
-  }
-
-  #settle(): void {
-    this.#settling = undefined;
-    // While the store is gone there is nobody to tell, and claims there run out by themselves.
-    if (!this.#store.isUp) this.#ended = [];
-    const ended = this.#ended.splice(0, MAX_CODED);
-    if (ended.length > 0) {
-      const settlements = ended.map(({ claim, cached }) => this.#toSettlement(claim, cached));
-      this.#store.settle(settlements).catch(ignore);
-    }
-    if (this.#ended.length > 0) setImmediate(() => this.#settle());
-    else this.#settledAtMs = performance.now();
-  }
-
-  #toSettlement(claim: OwnClaim, cached: CachedReading | undefined): Settlement {
-    if (cached === undefined) return { claim, reading: undefined };
-    const reading = cached.reading && toShareable(cached.reading, claim.sharing);
-    return {
-      claim,
-      reading: {
-        text: encodeReading({ reading, fetchedAt: cached.fetchedAt }, claim.sharing),
-        depth: toDepth(reading),
-        ageMs: performance.now() - cached.storedAtMs,
-        ...this.#cache.toLifetime(cached),
-      },
-    };
+    this.#writer.add({ claim, sharing: claim.sharing, cached });
   }
 
   #beatSoon(): void {
@@ -336,6 +312,7 @@ export class SharedReader {
     if (others.length > 0) this.#wants.set(canonicalId, others);
     else this.#wants.delete(canonicalId);
     want.request.ticket.leave(want.place);
+    want.placed.resolve();
   }
 
   #nextToken(): number {
@@ -363,6 +340,7 @@ function toWant(request: SharedRequest, settle: Want["settle"], fail: Want["fail
     hasNews: false,
     expectedAtMs: 0,
     toldRequesters: 0,
+    placed: Promise.withResolvers(),
   };
   return want;
 }

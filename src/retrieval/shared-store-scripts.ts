@@ -78,7 +78,8 @@ return 1
 /**
  * ARGV: key prefix, channel, then for each: id, the claim's name, the reading's text (empty when it failed), its depth
  * and age, how long it is fresh and how long it is kept. What is stored already, fresh and deeper, stays: a summary that
- * comes late would only cost another call. Announces those that somebody waits for.
+ * comes late would only cost another call. Announces those that somebody waits for, with what was read: `settled`, and
+ * for each three lines: id, age and whether it is fresh and depth, text. So nobody has to fetch it.
  */
 export const SETTLE = `${CLOCK}
 local prefix, channel = ARGV[1], ARGV[2]
@@ -101,10 +102,13 @@ for index = 3, #ARGV, 7 do
   local key = prefix .. 'claim:' .. id
   local claim = toClaim(redis.call('GET', key))
   if claim then
-    if claim.isAwaited == '1' and (text ~= '' or claim.name == name) then awaited[#awaited + 1] = id end
+    if claim.isAwaited == '1' and (text ~= '' or claim.name == name) then
+      local age = now - readAt
+      awaited[#awaited + 1] = string.format('%s\\n%.0f %d %s\\n%s', id, age, age < freshMs and 1 or 0, depth, text)
+    end
     if claim.name == name then redis.call('DEL', key) end
   end
 end
-if #awaited > 0 then redis.call('PUBLISH', channel, 'settled 0\\n' .. table.concat(awaited, '\\n')) end
+if #awaited > 0 then redis.call('PUBLISH', channel, 'settled\\n' .. table.concat(awaited, '\\n')) end
 return #awaited
 `;

@@ -61,10 +61,16 @@ interface StoredText {
   readonly keepMs: number;
 }
 
+export interface SettledReading {
+  readonly canonicalId: string;
+  /** `undefined` when it failed. */
+  readonly stored: StoredReading | undefined;
+}
+
 /** Told what other replicas do. Messages may be lost; whoever waits must look again from time to time. */
 export interface SharedStoreListener {
-  /** These are not read any more: there is a reading, or it failed. */
-  onSettled(canonicalIds: readonly string[]): void;
+  /** These are not read any more: this is what was read, or it failed. */
+  onSettled(settled: readonly SettledReading[]): void;
   /** Another replica waits for these, and its requester so long. */
   onWanted(canonicalIds: readonly string[], withinMs: number): void;
   /** The store can be used again, and may have lost everything. */

@@ -51,7 +51,11 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
   });
   const subgraph: Subgraph = {
     catalog: new CertificateCatalog(connected.products),
-    retrieval: new Retrieval({ cache: new CertificateCache(config.cache), log }),
+    retrieval: new Retrieval({
+      cache: new CertificateCache(config.cache),
+      log,
+      shared: shared?.readings,
+    }),
     actions: connected.actions,
     answer: config.answer,
   };

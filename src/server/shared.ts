@@ -3,9 +3,12 @@ import type { Config } from "../config/index.ts";
 import type { Log } from "../log.ts";
 import { Replicas } from "../quota/replicas.ts";
 import { SharedRedis } from "../redis.ts";
+import { createRedisSharedStore } from "../retrieval/redis-shared-store.ts";
+import type { SharedStore } from "../retrieval/shared-store.ts";
 
 export interface Shared {
   readonly replicas: Replicas;
+  readonly readings: SharedStore;
   close(): Promise<void>;
 }
 
@@ -16,6 +19,7 @@ export function openShared({ url, keyPrefix }: Config["redis"], log: Log): Share
   const replicas = new Replicas({ redis, log });
   return {
     replicas,
+    readings: createRedisSharedStore({ redis }),
     close: async () => {
       await replicas.close();
       redis.close();

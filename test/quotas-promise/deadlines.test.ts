@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import type { GraphQLAnswer } from "../support/subgraph.ts";
 import { askTimed, LIST, type Scene, startScene, toDelivered } from "./scene.ts";
 
-const WITHIN_MS = 1_500;
+const WITHIN_MS = 1_700;
 /** What a busy machine may add to an answer. */
-const GRACE_MS = 400;
+const GRACE_MS = 600;
 
 interface Missing {
   readonly id: string;
@@ -35,7 +35,42 @@ async function waitUntilCalled(scene: Scene, calls: number): Promise<void> {
   await sleep(100);
 }
 
-describe("more devices than the quota serves in time", () => {
+describe("fifty equal clients at once", () => {
+  it("cost one call a key, and all of them get what is there", async () => {
+    const scene = await startScene({ withinMs: WITHIN_MS });
+    const ids = [...scene.ids("aliyun-iot", 0, 40), ...scene.ids("tencent-mqtt", 0, 40)];
+    const answers = await Promise.all(Array.from({ length: 50 }, () => askTimed(scene, ids)));
+    for (const { answer, tookMs } of answers) {
+      expect(tookMs).toBeLessThan(WITHIN_MS + 2 * GRACE_MS);
+      expect(toDelivered(answer).length).toBeGreaterThanOrEqual(40 + 15);
+      expect(readMissing(answer, ids).every(({ id }) => id.startsWith("aliyun-iot"))).toBe(true);
+    }
+    await waitUntilCalled(scene, 40);
+    expect((await askTimed(scene, ids)).answer.errors).toBeUndefined();
+    expect(scene.countCalls("aliyun-iot")).toBe(40);
+    expect(scene.countCalls("tencent-mqtt")).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("a question about one device", () => {
+  it("does not wait behind one about a hundred", async () => {
+    const scene = await startScene({ withinMs: 4_000 });
+    const large = askTimed(scene, scene.ids("aliyun-iot", 0, 100));
+    await sleep(300);
+    const tookMs: number[] = [];
+    for (let n = 200; n < 206; n += 1) {
+      const one = await askTimed(scene, scene.ids("aliyun-iot", n, n + 1));
+      expect(one.answer.errors).toBeUndefined();
+      tookMs.push(one.tookMs);
+      await sleep(150);
+    }
+    expect(Math.max(...tookMs)).toBeLessThan(600);
+    expect(toDelivered((await large).answer).length).toBeGreaterThanOrEqual(30);
+  });
+});
+
+// The others wait for seconds, each in front of clouds of its own: they do so together.
+describe.concurrent("more devices than the quota serves in time", () => {
   it("are answered as far as possible; each of the others says truly when to ask again", async () => {
     const scene = await startScene({ withinMs: WITHIN_MS });
     const ids = scene.ids("aliyun-iot", 0, 50);
@@ -99,41 +134,9 @@ describe("more devices than the quota serves in time", () => {
     expect(tookMs).toBeLessThan(GRACE_MS);
     expect(scene.countCalls("aliyun-iot")).toBe(30);
   });
-
-  it("do not keep a question about one device waiting", async () => {
-    const scene = await startScene({ withinMs: 4_000 });
-    const large = askTimed(scene, scene.ids("aliyun-iot", 0, 100));
-    await sleep(300);
-    const tookMs: number[] = [];
-    for (let n = 200; n < 206; n += 1) {
-      const one = await askTimed(scene, scene.ids("aliyun-iot", n, n + 1));
-      expect(one.answer.errors).toBeUndefined();
-      tookMs.push(one.tookMs);
-      await sleep(150);
-    }
-    expect(Math.max(...tookMs)).toBeLessThan(600);
-    expect(toDelivered((await large).answer).length).toBeGreaterThanOrEqual(30);
-  });
 });
 
-describe("fifty equal clients at once", () => {
-  it("cost one call a key, and all of them get what is there", async () => {
-    const scene = await startScene({ withinMs: WITHIN_MS });
-    const ids = [...scene.ids("aliyun-iot", 0, 40), ...scene.ids("tencent-mqtt", 0, 40)];
-    const answers = await Promise.all(Array.from({ length: 50 }, () => askTimed(scene, ids)));
-    for (const { answer, tookMs } of answers) {
-      expect(tookMs).toBeLessThan(WITHIN_MS + 2 * GRACE_MS);
-      expect(toDelivered(answer).length).toBeGreaterThanOrEqual(40 + 15);
-      expect(readMissing(answer, ids).every(({ id }) => id.startsWith("aliyun-iot"))).toBe(true);
-    }
-    await waitUntilCalled(scene, 40);
-    expect((await askTimed(scene, ids)).answer.errors).toBeUndefined();
-    expect(scene.countCalls("aliyun-iot")).toBe(40);
-    expect(scene.countCalls("tencent-mqtt")).toBeLessThanOrEqual(4);
-  });
-});
-
-describe("what was read before", () => {
+describe.concurrent("what was read before", () => {
   it("beats an error when it cannot be read anew in time, and says that it is stale", async () => {
     const scene = await startScene({
       withinMs: WITHIN_MS,
@@ -166,7 +169,7 @@ describe("what was read before", () => {
   });
 });
 
-describe("a question that has no hope", () => {
+describe.concurrent("a question that has no hope", () => {
   it("is answered at once, with the time after which there is an answer", async () => {
     // One call in two and a half seconds.
     const scene = await startScene({ withinMs: 1_000, perSecond: { QueryDeviceCert: 0.4 } });
@@ -191,7 +194,7 @@ describe("a question that has no hope", () => {
   });
 });
 
-describe("a cloud that keeps refusing", () => {
+describe.concurrent("a cloud that keeps refusing", () => {
   it("is told as throttled at the deadline, not as a cloud that did not answer", async () => {
     const scene = await startScene({ withinMs: 1_500 });
     scene.emulator.setFault("aliyun-iot", { kind: "throttle" });

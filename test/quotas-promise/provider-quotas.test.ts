@@ -30,7 +30,7 @@ const DOCUMENTED = {
   GetDeviceCredential: 300,
 };
 
-describe("providerQuotas", () => {
+describe.concurrent("providerQuotas", () => {
   it("says the documented quotas, and that nothing waits, when nothing was asked", async () => {
     const { subgraph } = await startScene();
     const { data, errors } = await subgraph.ask(QUOTAS);

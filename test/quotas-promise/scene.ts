@@ -1,5 +1,5 @@
 // A subgraph in front of an emulator of its own, whose quotas and deadline are those of one test.
-import { afterEach } from "vitest";
+import { afterAll } from "vitest";
 import {
   type ApiName,
   type Emulator,
@@ -32,7 +32,7 @@ export interface Scene {
 
 const scenes: Scene[] = [];
 
-afterEach(async () => {
+afterAll(async () => {
   await Promise.all(
     scenes.splice(0).map(async ({ subgraph, emulator }) => {
       // First the clouds, so that calls that nobody waits for any more do not hold up the end.
@@ -42,7 +42,7 @@ afterEach(async () => {
   );
 });
 
-/** Ended after the test. */
+/** Ended after the tests of the file. */
 export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   const { withinMs = 10_000, perSecond = {}, sections = {} } = options;
   const emulator = await startEmulator({

