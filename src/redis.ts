@@ -6,6 +6,8 @@ import type { Secret } from "./providers/credentials.ts";
 
 export interface SharedRedisOptions {
   readonly url: Secret;
+  /** For the log: what it is used for. */
+  readonly purpose: string;
   /** What every key and channel starts with. */
   readonly keyPrefix: string;
   readonly log: Log;
@@ -29,11 +31,13 @@ export class SlowRedisError extends Error {
 export class SharedRedis {
   readonly client: Redis;
   readonly keyPrefix: string;
+  readonly #purpose: string;
   readonly #log: Log;
   readonly #subscribers: Redis[] = [];
   #isUp = false;
 
-  constructor({ url, keyPrefix, log }: SharedRedisOptions) {
+  constructor({ url, purpose, keyPrefix, log }: SharedRedisOptions) {
+    this.#purpose = purpose;
     this.keyPrefix = keyPrefix;
     this.#log = log;
     this.client = new Redis(url.reveal(), {
@@ -106,8 +110,9 @@ export class SharedRedis {
     if (isUp === this.#isUp) return;
     this.#isUp = isUp;
     // The address is left out: it may hold a password.
-    if (isUp) this.#log.info("connected to Redis");
-    else this.#log.warn("Redis is gone; this replica goes on by itself");
+    if (isUp) this.#log.info({ purpose: this.#purpose }, "connected to Redis");
+    else
+      this.#log.warn({ purpose: this.#purpose }, "Redis is gone; this replica goes on by itself");
   }
 }
 

@@ -13,8 +13,8 @@ const JOIN_AGAIN_MS = 100;
 const REST_MS = 1_100;
 /** A hanging Redis is noticed by one replica later than by another. */
 const REST_WHEN_SLOW_MS = 1_700;
-/** Time-outs in a row after which Redis counts as gone. */
-const TIMEOUTS_TO_LEAVE = 2;
+/** How long Redis may give no answer at all; a single one that comes late says more of this process than of Redis. */
+const SILENT_REDIS_MS = 750;
 /** In a new epoch: how long replicas go on alone so that all notice it, and how long all rest after that. */
 const NEW_EPOCH_ALONE_MS = 600;
 const NEW_EPOCH_REST_MS = 1_250;
@@ -43,7 +43,7 @@ export class Replicas {
   #mode: CountingMode = "resting";
   #epoch: string | undefined;
   #count = UNSEEN_REPLICAS;
-  #timeouts = 0;
+  #answeredAtMs = performance.now();
   #runId = "";
   #beat: NodeJS.Timeout | undefined;
   #change: NodeJS.Timeout | undefined;
@@ -92,12 +92,12 @@ export class Replicas {
 
   /** A script was answered, or was not. */
   sawAnswer(): void {
-    this.#timeouts = 0;
+    this.#answeredAtMs = performance.now();
   }
 
   sawFailure(): void {
-    this.#timeouts += 1;
-    if (this.#timeouts >= TIMEOUTS_TO_LEAVE) this.#lose(REST_WHEN_SLOW_MS);
+    const silentMs = performance.now() - this.#answeredAtMs;
+    if (silentMs > SILENT_REDIS_MS) this.#lose(REST_WHEN_SLOW_MS);
   }
 
   /** Redis does not know this replica, or not this epoch: nothing that was counted is certain. */
@@ -173,7 +173,6 @@ export class Replicas {
   }
 
   #lose(restMs: number): void {
-    this.#timeouts = 0;
     if (this.#mode !== "together" || this.#isClosed) return;
     this.#setMode("resting");
     this.#changeAfter(restMs, "alone");

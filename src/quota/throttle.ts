@@ -25,12 +25,14 @@ interface Entry {
 }
 
 /**
- * While calls queue up, the last free slot is kept for requesters that have had no turn yet, unless the next one
- * becomes free within this time: else a burst would make a question about one device wait for a whole second.
+ * While calls queue up, some free slots are kept for requesters that have had no turn yet: one for each such stretch
+ * of time until the next slot becomes free. Else a burst would make questions about one device wait for a whole second.
  */
-const LONGEST_GAP_MS = 300;
+const LONGEST_GAP_MS = 200;
 /** Limits below this have no slot to spare. */
 const MIN_SLOTS_TO_SPARE_ONE = 4;
+/** The part of a limit that may be kept: bursts should be used. */
+const MAX_SPARED_SHARE = 0.5;
 /** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */
 const MIN_SLOTS_TO_SPREAD = 50;
 /** A window may also be freed by another throttle that shares it. */
@@ -170,12 +172,13 @@ class Throttle implements Quota {
     );
   }
 
-  /** How long the last free slot of a window must still be spared. */
-  #msUntilSpared(window: CallWindow): number {
-    if (window.limit < MIN_SLOTS_TO_SPARE_ONE || window.free > 1) return 0;
-    const nextMs = window.msUntilNext ?? Number.POSITIVE_INFINITY;
+  /** How long the free slots of a window must still be spared. */
+  #msUntilSpared({ limit, free, msUntilNext }: CallWindow): number {
+    if (limit < MIN_SLOTS_TO_SPARE_ONE || free > Math.max(1, limit * MAX_SPARED_SHARE)) return 0;
     const sinceSentMs = performance.now() - this.#lastSentAtMs;
-    return Math.min(nextMs - LONGEST_GAP_MS, 1000 - LONGEST_GAP_MS - sinceSentMs);
+    // What was sent last comes back in a second at the earliest; while nothing is answered, nothing else is known.
+    const nextMs = Math.min(msUntilNext ?? Number.POSITIVE_INFINITY, 1000 - sinceSentMs);
+    return nextMs - free * LONGEST_GAP_MS;
   }
 
   async #send<T>(send: () => Promise<T>): Promise<T> {

@@ -15,14 +15,17 @@ export interface Shared {
 /** `undefined` without a Redis. */
 export function openShared({ url, keyPrefix }: Config["redis"], log: Log): Shared | undefined {
   if (url === undefined) return undefined;
-  const redis = new SharedRedis({ url, keyPrefix, log });
-  const replicas = new Replicas({ redis, log });
+  // Two connections: an answer with a thousand certificates must not keep a quota waiting.
+  const quotas = new SharedRedis({ url, keyPrefix, log, purpose: "quotas" });
+  const readings = new SharedRedis({ url, keyPrefix, log, purpose: "readings" });
+  const replicas = new Replicas({ redis: quotas, log });
   return {
     replicas,
-    readings: createRedisSharedStore({ redis }),
+    readings: createRedisSharedStore({ redis: readings }),
     close: async () => {
       await replicas.close();
-      redis.close();
+      quotas.close();
+      readings.close();
     },
   };
 }

@@ -69,7 +69,7 @@ export function createTestReplica({
   number,
 }: TestReplicaOptions): TestReplica {
   const log = pino({ level: "silent" });
-  const redis = new SharedRedis({ url: new Secret(url), keyPrefix: "test:", log });
+  const redis = new SharedRedis({ purpose: "test", url: new Secret(url), keyPrefix: "test:", log });
   const replicas = new Replicas({ redis, log });
   const quota = createThrottle({
     windows: [new SharedWindow(replicas, "Action:account", { callsPerSecond })],

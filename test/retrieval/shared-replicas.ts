@@ -116,7 +116,12 @@ export async function startReplica(name: string, options: ReplicaOptions): Promi
   const { cloud, freshSeconds, product = findProduct("tencent-ssl") } = options;
   const { claimLifeMs, isRedisAway = false } = options;
   const log = pino({ level: "silent" });
-  const redis = new SharedRedis({ url: new Secret(options.redis.url), keyPrefix: KEY_PREFIX, log });
+  const redis = new SharedRedis({
+    purpose: "test",
+    url: new Secret(options.redis.url),
+    keyPrefix: KEY_PREFIX,
+    log,
+  });
   if (!isRedisAway) await redis.untilUp(5_000);
   const subscribers = isRedisAway ? 0 : await countSubscribers(redis);
   const retrieval = new Retrieval({
