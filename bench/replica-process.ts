@@ -6,6 +6,10 @@ import { products } from "../src/providers/index.ts";
 import { startServer } from "../src/server/server.ts";
 
 const config = createConfigSchema(products).parse(JSON.parse(process.argv[2] ?? "{}"));
-const server = await startServer({ config, products, log: createLog(process.env["LOG_LEVEL"] ?? "warn") });
+const server = await startServer({
+  config,
+  products,
+  log: createLog(process.env["LOG_LEVEL"] ?? "warn"),
+});
 process.send?.(server.url);
 process.on("disconnect", () => void server.close().then(() => process.exit(0)));

@@ -1,6 +1,12 @@
 // One call to a cloud from outside: it waits for the quota, and is made again where the vendor's table says so.
 import { type CallOrigin, ProviderError } from "../errors.ts";
-import { type CallTicket, QueueFullError, type QueuePlace, type Quota } from "../quota/quota.ts";
+import {
+  type CallTicket,
+  NotNeededError,
+  QueueFullError,
+  type QueuePlace,
+  type Quota,
+} from "../quota/quota.ts";
 import type { Circuit } from "./circuit.ts";
 
 /** Whom a call is for, and whether it is still needed when its turn comes. */
@@ -36,7 +42,7 @@ const MAX_BACKOFF_MS = 2_000;
 const MAX_ATTEMPTS = 6;
 
 export function createCaller(options: CallerOptions): CloudCaller {
-  const { quota, origin, retryWithinMs, random = Math.random } = options;
+  const { quota, circuit, origin, retryWithinMs, random = Math.random } = options;
 
   return {
     get estimatedWaitMs() {
@@ -45,15 +51,18 @@ export function createCaller(options: CallerOptions): CloudCaller {
 
     async call(send, purpose) {
       // Before it waits for the quota, so that what the caller has in reserve can be told at once.
-      checkCircuit(options);
+      if (circuit.msUntilAllowed > 0) throw toCircuitOpen(options);
       let firstSentAtMs: number | undefined;
+      let lastError: unknown;
+      // Once sent, a call is finished: others may count on what it was made for.
+      const isNeeded = () => firstSentAtMs !== undefined || (purpose.isNeeded?.() ?? true);
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await quota.run({
             tickets: purpose.tickets,
             isRetry: attempt > 1,
-            // Once sent, a call is finished: others may count on what it was made for.
-            isNeeded: () => firstSentAtMs !== undefined || (purpose.isNeeded?.() ?? true),
+            // What waits for a cloud that fails is told so at once, and takes no slot.
+            isNeeded: () => circuit.msUntilAllowed === 0 && isNeeded(),
             send: () => {
               firstSentAtMs ??= performance.now();
               return sendObserved(send, options);
@@ -61,6 +70,11 @@ export function createCaller(options: CallerOptions): CloudCaller {
           });
         } catch (error) {
           if (error instanceof QueueFullError) throw toThrottled(error, origin);
+          if (error instanceof NotNeededError) {
+            if (!isNeeded()) throw error;
+            throw lastError ?? toCircuitOpen(options);
+          }
+          lastError = error;
           const delayMs = toBackoffMs(error, attempt, random);
           const elapsedMs = performance.now() - (firstSentAtMs ?? performance.now());
           if (delayMs === undefined || elapsedMs + delayMs > retryWithinMs) throw error;
@@ -87,19 +101,16 @@ async function backOff(delayMs: number, tickets: readonly CallTicket[]): Promise
   for (const ticket of tickets) ticket.leave(place);
 }
 
-function checkCircuit({ circuit, origin }: CallerOptions): void {
-  const closedInMs = circuit.msUntilAllowed;
-  if (closedInMs === 0) return;
-  throw new ProviderError("PROVIDER_UNAVAILABLE", {
+function toCircuitOpen({ circuit, origin }: CallerOptions): ProviderError {
+  return new ProviderError("PROVIDER_UNAVAILABLE", {
     origin,
     message: "The cloud keeps failing; it is asked again in a moment.",
-    retryAfterMs: closedInMs,
+    retryAfterMs: circuit.msUntilAllowed,
   });
 }
 
 async function sendObserved<T>(send: () => Promise<T>, options: CallerOptions): Promise<T> {
   const { quota, circuit, onAttempt } = options;
-  checkCircuit(options);
   circuit.begin();
   const sentAtMs = performance.now();
   try {

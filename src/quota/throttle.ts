@@ -28,11 +28,11 @@ interface Entry {
  * While calls queue up, some free slots are kept for requesters that have had no turn yet: one for each such stretch
  * of time until the next slot becomes free. Else a burst would make questions about one device wait for a whole second.
  */
-const LONGEST_GAP_MS = 200;
+const LONGEST_GAP_MS = 250;
 /** Limits below this have no slot to spare. */
 const MIN_SLOTS_TO_SPARE_ONE = 4;
 /** The part of a limit that may be kept: bursts should be used. */
-const MAX_SPARED_SHARE = 0.5;
+const MAX_SPARED_SHARE = 0.4;
 /** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */
 const MIN_SLOTS_TO_SPREAD = 50;
 /** A window may also be freed by another throttle that shares it. */

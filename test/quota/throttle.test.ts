@@ -240,60 +240,6 @@ describe("the order", () => {
   });
 });
 
-describe("a question about one device behind one about 5,000, ten a second, 30 ms away", () => {
-  async function askWhileBusy(quota: Quota, cloud: SimulatedCloud, count: number, everyMs: number) {
-    const random = createRandom(9);
-    const large = live();
-    for (let n = 0; n < 5_000; n += 1) {
-      void quota.run({ send: () => cloud.call(), tickets: [new CallTicket(large)] });
-    }
-    await passMs(2_000);
-    const tookMs: number[] = [];
-    for (let n = 0; n < count; n += 1) {
-      await passMs(everyMs * (0.5 + random()));
-      const askedAtMs = performance.now();
-      void quota
-        .run({ send: () => cloud.call(), tickets: [new CallTicket(live())] })
-        .then(() => tookMs.push(performance.now() - askedAtMs));
-    }
-    await passMs(3_000);
-    return tookMs.sort((a, b) => a - b);
-  }
-
-  it.each([1_500, 600])("takes less than 600 ms, asked every %d ms", async (everyMs) => {
-    const cloud = new SimulatedCloud({ seed: everyMs });
-    const tookMs = await askWhileBusy(createQuota(10), cloud, 200, everyMs);
-    expect(tookMs).toHaveLength(200);
-    expect(tookMs.at(-1)).toBeLessThan(600);
-    expect(cloud.mostArrivedIn(1000)).toBe(10);
-  });
-
-  it("takes less than 750 ms when a third of the quota goes to such questions from the start", async () => {
-    const tookMs = await askWhileBusy(createQuota(10), new SimulatedCloud({ seed: 300 }), 200, 300);
-    expect(tookMs).toHaveLength(200);
-    expect(tookMs.at(-1)).toBeLessThan(750);
-    expect(tookMs[180]).toBeLessThan(450);
-  });
-
-  it("costs the large one nothing but the calls themselves", async () => {
-    const cloud = new SimulatedCloud({ seed: 8 });
-    await askWhileBusy(createQuota(10), cloud, 30, 600);
-    const end = performance.now();
-    expect(cloud.countArrived(3_000, end) / ((end - 3_000) / 1000)).toBeGreaterThanOrEqual(9.3);
-  });
-
-  it("is answered in time also when two large ones are waiting", async () => {
-    const cloud = new SimulatedCloud({ seed: 3 });
-    const quota = createQuota(10);
-    const second = live();
-    for (let n = 0; n < 5_000; n += 1) {
-      void quota.run({ send: () => cloud.call(), tickets: [new CallTicket(second)] });
-    }
-    const tookMs = await askWhileBusy(quota, cloud, 100, 700);
-    expect(tookMs.at(-1)).toBeLessThan(700);
-  });
-});
-
 describe("what a ticket says of its wait", () => {
   it.each([1, 5, 10, 20, 300])(
     "is true for every place in the queue, at %d a second",

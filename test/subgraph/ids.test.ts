@@ -27,6 +27,8 @@ const SN = "4bef68a582b94254296e54ce754f94d707a59911";
 const UNKNOWN = [
   `tencent-mqtt:default:mqtt-emul0001:${SN}`,
   `tencent-mqtt:default:mqtt-nowhere:${SN}`,
+  // Two of one instance that does not exist: the list call is refused as a whole.
+  `tencent-mqtt:default:mqtt-nowhere:1${SN}`,
   "tencent-mqtt:default:mqtt-emul0001:0",
   "tencent-ssl:default:nowhere1",
   "aliyun-iot:default:a1emulX509A:nobody",

@@ -44,13 +44,11 @@ export const aliyunIot: CertificateProduct = {
     return {
       fetch: (requests) =>
         requests.map(async ({ key: [productKey = "", deviceName = ""], ticket }) => {
-          const info = await caller.call(
-            () =>
-              client
-                .queryDeviceCert(productKey, deviceName, iotInstanceId)
-                .catch(toNullWhenNotFound),
-            { tickets: [ticket] },
-          );
+          const info = await caller
+            .call(() => client.queryDeviceCert(productKey, deviceName, iotInstanceId), {
+              tickets: [ticket],
+            })
+            .catch(toNullWhenNotFound);
           if (info === null) return null;
           return {
             facts: toFacts({ productKey, deviceName, iotInstanceId }, info),

@@ -43,10 +43,9 @@ export const aliyunMqtt: CertificateProduct = {
     return {
       fetch: (requests) =>
         requests.map(async ({ key: [instanceId = "", clientId = ""], ticket }) => {
-          const credential = await caller.call(
-            () => client.getDeviceCredential(instanceId, clientId).catch(toNullWhenNotFound),
-            { tickets: [ticket] },
-          );
+          const credential = await caller
+            .call(() => client.getDeviceCredential(instanceId, clientId), { tickets: [ticket] })
+            .catch(toNullWhenNotFound);
           if (credential === null) return null;
           const { InstanceId, ClientId } = credential;
           if ((ClientId ?? clientId) !== clientId || (InstanceId ?? instanceId) !== instanceId) {

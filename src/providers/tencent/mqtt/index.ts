@@ -73,10 +73,11 @@ export const tencentMqtt: CertificateProduct = {
     async function fetchOne(request: CertificateRequest): Promise<CertificateReading | null> {
       const [instanceId = "", asked = ""] = request.key;
       for (const sn of toSnSpellings(asked)) {
-        const item = await single.call(
-          () => client.describeDeviceCertificate(instanceId, sn).catch(toNullWhenNotFound),
-          { tickets: [request.ticket] },
-        );
+        const item = await single
+          .call(() => client.describeDeviceCertificate(instanceId, sn), {
+            tickets: [request.ticket],
+          })
+          .catch(toNullWhenNotFound);
         // An answer without a serial number is how the cloud may say that there is none.
         if (!item?.DeviceCertificateSn) continue;
         if (

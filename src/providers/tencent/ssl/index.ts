@@ -48,10 +48,9 @@ export const tencentSsl: CertificateProduct = {
       sendList: (_, certificateIds) => client.describeCertificates(certificateIds),
       toReading: (item) => ({ facts: toFactsOfItem(item), hasDetail: false }),
       fetchOne: async ({ key: [certificateId = ""], ticket }) => {
-        const detail = await single.call(
-          () => client.describeCertificate(certificateId).catch(toNullWhenNotFound),
-          { tickets: [ticket] },
-        );
+        const detail = await single
+          .call(() => client.describeCertificate(certificateId), { tickets: [ticket] })
+          .catch(toNullWhenNotFound);
         // An answer without an id is how the cloud may say that there is none.
         if (!detail?.CertificateId) return null;
         if (detail.CertificateId !== certificateId) throw createMismatchError(origin);
