@@ -25,6 +25,8 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["Date", "performance"], now });
   emulator ??= await startEmulator({
     fleetSize: 64,
+    // Long enough for requests that are sent together to meet.
+    latencyMs: 60,
     seed: "cache",
     quotas: "off",
     now: new Date("2026-11-22T00:00:00Z"),

@@ -233,7 +233,7 @@ function open(
 ) {
   const transport = createTransport({
     origin: server.origin,
-    answerTimeoutMs: 200,
+    answerTimeoutMs: 1_500,
     environment: {},
   });
   onTestFinished(() => transport.close());
