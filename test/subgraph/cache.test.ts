@@ -25,15 +25,13 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["Date", "performance"], now });
   emulator ??= await startEmulator({
     fleetSize: 64,
-    // Long enough for requests that are sent together to meet.
-    latencyMs: 60,
     seed: "cache",
     quotas: "off",
     now: new Date("2026-11-22T00:00:00Z"),
     // Asked each time, because every test fakes the clock anew.
     clock: () => Date.now(),
     // Long enough that what is asked at the same time arrives before the first answer.
-    latencyMs: 20,
+    latencyMs: 60,
   });
   emulator.calls.reset();
   subgraph = await startTestSubgraph({
