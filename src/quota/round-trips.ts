@@ -6,7 +6,7 @@ const MIN_ROUND_TRIPS_MS = 3_000;
 /** The part of the slots under way up to which a round trip is the network's: in a burst all of them are longer. */
 const UNDISTURBED_SHARE = 0.1;
 /** How much of the shortest round trip is relied on: a later one may be shorter still. */
-const CREDIT = 0.5;
+const CREDIT = 0.25;
 const MAX_CREDIT_MS = 500;
 
 export class RoundTrips {
