@@ -37,7 +37,7 @@ describe("a slot", () => {
     pass(40);
     second?.answered(true);
     expect(window.msUntilNext).toBe(960);
-    pass(979);
+    pass(959);
     expect(window.free).toBe(0);
     pass(1);
     expect(window.free).toBe(1);
