@@ -73,7 +73,8 @@ const startedAtMs = performance.now();
 const load = Promise.all([
   ask(of("aliyun-iot", 0, 1000), "status"),
   ask(of("tencent-ssl", 0, 1000), "... on TencentSslCertificate { orderId }"),
-  ask(of("aliyun-mqtt", 0, 8000), "status"),
+  // As many in one question as are allowed by default.
+  ...[0, 1, 2, 3, 4, 5].map((n) => ask(of("aliyun-mqtt", n * 1000, (n + 1) * 1000), "status")),
 ]);
 const measured = sleep(seconds * 1000).then(async () => {
   const response = await fetch(`${emulated.controlOrigin}/calls`);
