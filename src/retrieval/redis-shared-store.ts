@@ -24,6 +24,8 @@ const CHANNEL = `${VERSION}readings`;
 const CLAIM_LIFE_MS = 3_000;
 /** So many certificates at once take Redis a millisecond or two, in which nobody else is served. */
 const MAX_BATCH = 200;
+/** Renewing takes far less time, and happens every second for all that waits. */
+const MAX_RENEWED = 1_000;
 const PING_AGAIN_MS = 100;
 
 export interface RedisSharedStoreOptions {
@@ -86,6 +88,7 @@ class RedisSharedStore implements SharedStore {
         claim.depth,
         Math.round(claim.waitMs),
       ]),
+      MAX_RENEWED,
     );
   }
 
@@ -119,10 +122,11 @@ class RedisSharedStore implements SharedStore {
     script: string,
     head: readonly (string | number)[],
     items: readonly (readonly (string | number)[])[],
+    maxBatch = MAX_BATCH,
   ): Promise<unknown[]> {
     const batches: (readonly (string | number)[])[][] = [];
-    for (let first = 0; first < items.length; first += MAX_BATCH) {
-      batches.push(items.slice(first, first + MAX_BATCH));
+    for (let first = 0; first < items.length; first += maxBatch) {
+      batches.push(items.slice(first, first + maxBatch));
     }
     return this.#watch(
       Promise.all(batches.map((batch) => this.#redis.run(script, [], [...head, ...batch.flat()]))),

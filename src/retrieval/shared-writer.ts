@@ -5,7 +5,7 @@ import { encodeReading, toShareable } from "./reading-codec.ts";
 import type { Claim, Settlement, SharedStore } from "./shared-store.ts";
 
 /** At least so long between two writes, in milliseconds: answers that come one by one are stored some together. */
-const WRITE_EVERY_MS = 20;
+const WRITE_EVERY_MS = 80;
 /** So many readings are written or read as text at one go; more would keep the event loop from its requests. */
 export const MAX_CODED = 100;
 
