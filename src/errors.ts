@@ -80,6 +80,8 @@ export interface ProviderErrorOptions {
   readonly isRetryable?: boolean;
   /** For how long the cloud asked not to be called at all, in milliseconds. */
   readonly pauseMs?: number | undefined;
+  /** Whether it is about this one certificate, while the cloud is well. Default false. */
+  readonly isOfOneCertificate?: boolean;
   /** For the log only. Must not hold the cloud's answer: that may hold secrets. */
   readonly cause?: unknown;
 }
@@ -90,6 +92,7 @@ export class ProviderError extends GraphQLError {
   readonly isRetryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly pauseMs: number | undefined;
+  readonly isOfOneCertificate: boolean;
 
   constructor(code: ProviderErrorCode, options: ProviderErrorOptions) {
     const { origin, message, providerCode, requestId, retryAfterMs, isRetryable = false } = options;
@@ -108,6 +111,7 @@ export class ProviderError extends GraphQLError {
     this.isRetryable = isRetryable;
     this.retryAfterMs = retryAfterMs;
     this.pauseMs = options.pauseMs;
+    this.isOfOneCertificate = options.isOfOneCertificate ?? false;
     if (options.cause !== undefined) this.cause = options.cause;
   }
 }

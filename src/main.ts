@@ -63,6 +63,14 @@ function leave(message: string): never {
 
 main().catch((error: unknown) => {
   if (error instanceof ConfigError) leave(`${error.message}\n`);
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  process.stderr.write(`${describe(error)}\n`);
   process.exit(1);
 });
+
+/** What the operating system refuses, a port in use say, is told in its own words; the stack is for our mistakes. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && "syscall" in error
+    ? `Cannot start: ${error.message}`
+    : `${error.stack}`;
+}

@@ -111,7 +111,7 @@ function toGreeting({ origins, controlOrigin, credentials, fleet }: Emulator): s
   Alibaba Cloud MQTT    ${origins.aliyun.mqtt}
   control               ${controlOrigin}
 
-A configuration for the subgraph:
+A configuration for the subgraph; save it as config.yaml and run npm start -- --config config.yaml:
 
 connections:
   - cloud: tencent

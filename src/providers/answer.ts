@@ -3,14 +3,21 @@ import { z } from "zod";
 import { type CallOrigin, ProviderError } from "../errors.ts";
 import { CertificateNotFoundError } from "./vendor-errors.ts";
 
+const RETRY_SOON_MS = 100;
+/** Until somebody may have mended what the cloud holds. */
+const RETRY_UNREADABLE_MS = 60_000;
+
+// Fields that a certificate can do without are `null` where they are absent, `null`, or of a type that they should not
+// have: one odd value must not cost the certificate. What it cannot do without is `required…`.
+
 /** A text; numbers count, because clouds are not consistent. Absent and `null` are `null`. */
-export const text = z
+export const requiredText = z
   .union([z.string(), z.number().transform(String)])
   .nullish()
   .transform((value) => value ?? null);
 
 /** A whole number, also written as a text. Absent and `null` are `null`. */
-export const integer = z
+export const requiredInteger = z
   .union([
     z.int(),
     z
@@ -21,28 +28,36 @@ export const integer = z
   .nullish()
   .transform((value) => value ?? null);
 
+export const text = requiredText.catch(null);
+
+export const integer = requiredInteger.catch(null);
+
 export const flag = z
   .boolean()
   .nullish()
-  .transform((value) => value ?? null);
+  .transform((value) => value ?? null)
+  .catch(null);
 
-/** A list of `item`; absent and `null` are `null`. */
+/** A list of `item`; items that are none are left out. */
 export function listOf<Item extends z.ZodType>(item: Item) {
   return z
-    .array(item)
+    .array(z.unknown())
     .nullish()
-    .transform((value) => value ?? null);
+    .transform((items) => (items ? readItems(item, items) : null))
+    .catch(null);
 }
 
 /** An object with these fields; absent and `null` are `null`. Fields that are not named are dropped. */
-export function objectOf<Shape extends z.ZodRawShape>(shape: Shape) {
+export function requiredObject<Shape extends z.ZodRawShape>(shape: Shape) {
   return z
     .object(shape)
     .nullish()
     .transform((value) => value ?? null);
 }
 
-const RETRY_SOON_MS = 100;
+export function objectOf<Shape extends z.ZodRawShape>(shape: Shape) {
+  return requiredObject(shape).catch(null);
+}
 
 /** Checks an answer against its schema; an answer of another shape is as good as none. */
 export function readAnswer<Schema extends z.ZodType>(
@@ -56,8 +71,9 @@ export function readAnswer<Schema extends z.ZodType>(
   throw new ProviderError("PROVIDER_UNAVAILABLE", {
     origin,
     message: "The cloud's answer could not be read.",
-    isRetryable: true,
-    retryAfterMs: RETRY_SOON_MS,
+    // The same answer would come again, and may cost money each time.
+    isOfOneCertificate: true,
+    retryAfterMs: RETRY_UNREADABLE_MS,
     cause: new Error(z.prettifyError(read.error)),
   });
 }

@@ -131,7 +131,7 @@ async function sendObserved<T>(send: () => Promise<T>, options: CallerOptions): 
 }
 
 function toOutcome(error: unknown): AttemptOutcome {
-  if (!(error instanceof ProviderError)) return "answered";
+  if (!(error instanceof ProviderError) || error.isOfOneCertificate) return "answered";
   switch (error.code) {
     case "PROVIDER_THROTTLED":
       return "throttled";

@@ -5,6 +5,8 @@ export type CircuitState = "CLOSED" | "OPEN" | "HALF_OPEN";
 
 const FAILURES_TO_OPEN = 5;
 const PROBE_EVERY_MS = 1_000;
+/** After so long without a call nobody knows how the cloud is: old failures say nothing of it. */
+const FORGET_AFTER_MS = 10_000;
 
 /** Opens after several failures in a row; then one call a second may find out whether the cloud is back. */
 export class Circuit {
@@ -14,15 +16,15 @@ export class Circuit {
 
   get state(): CircuitState {
     if (this.#failuresInRow < FAILURES_TO_OPEN) return "CLOSED";
-    return this.#isProbing ? "HALF_OPEN" : "OPEN";
+    if (this.#isProbing) return "HALF_OPEN";
+    return this.#msSinceProbe < FORGET_AFTER_MS ? "OPEN" : "CLOSED";
   }
 
   /** When a call may be made: 0 for now. */
   get msUntilAllowed(): number {
     if (this.state === "CLOSED") return 0;
     if (this.#isProbing) return PROBE_EVERY_MS;
-    const sinceProbeMs = performance.now() - (this.#probedAtMs ?? Number.NEGATIVE_INFINITY);
-    return Math.max(0, PROBE_EVERY_MS - sinceProbeMs);
+    return Math.max(0, PROBE_EVERY_MS - this.#msSinceProbe);
   }
 
   /** A call is made; while the circuit is open it is the probe. */
@@ -40,8 +42,14 @@ export class Circuit {
 
   /** The network or the cloud failed. */
   failed(): void {
+    if (this.#msSinceProbe >= FORGET_AFTER_MS) this.#failuresInRow = 0;
     this.#failuresInRow += 1;
     this.#isProbing = false;
     this.#probedAtMs = performance.now();
+  }
+
+  /** Since the last probe, or the last failure. */
+  get #msSinceProbe(): number {
+    return performance.now() - (this.#probedAtMs ?? Number.NEGATIVE_INFINITY);
   }
 }

@@ -28,6 +28,12 @@ const UNSEEN_REPLICAS = 4;
 /** How long to wait for Redis at the start. */
 const FIRST_JOIN_MS = 2_000;
 
+const MODE_MESSAGES: Readonly<Record<CountingMode, string>> = {
+  together: "quotas are kept together with the other replicas",
+  resting: "no calls for a moment: what the other replicas send is not known",
+  alone: "this replica keeps to its own part of the quotas",
+};
+
 export interface ReplicasOptions {
   readonly redis: SharedRedis;
   readonly log: Log;
@@ -188,7 +194,7 @@ export class Replicas {
   #setMode(mode: CountingMode): void {
     if (mode === this.#mode || this.#isClosed) return;
     this.#mode = mode;
-    this.#log.info({ mode, replicas: this.#count }, "calls are counted in another way");
+    this.#log.info({ mode }, MODE_MESSAGES[mode]);
     for (const listener of this.#listeners) listener();
   }
 

@@ -101,7 +101,8 @@ export class SharedWindow implements CallWindow {
     if (this.#replicas.mode === "alone") return this.#alone.estimateMsUntilSent(calls);
     const last = this.#hand[calls - 1];
     if (last !== undefined) return Math.max(0, last.usableAtMs - performance.now());
-    const rounds = (calls - this.#hand.length) / this.limit;
+    // The others' tokens may all have been sent a moment ago: a round that has begun counts whole.
+    const rounds = Math.ceil((calls - this.#hand.length) / this.limit);
     return (rounds * this.#periodMs) / SUSTAINED_SHARE;
   }
 

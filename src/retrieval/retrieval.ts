@@ -193,16 +193,14 @@ export class Retrieval {
     };
     flight.reading.then(land, (error: unknown) => {
       land();
-      this.#logUnexpected(connected, error);
+      const about = { provider: connected.product.prefix, certificate: canonicalId };
+      if (error instanceof ProviderError && error.isOfOneCertificate) {
+        const reason = error.cause instanceof Error ? error.cause.message : undefined;
+        this.#log.warn({ ...about, reason }, "a cloud's answer could not be read");
+      } else if (!(error instanceof GraphQLError)) {
+        this.#log.error({ ...about, err: error }, "reading a certificate failed");
+      }
     });
-  }
-
-  #logUnexpected({ product, connection }: ConnectedProduct, error: unknown): void {
-    if (error instanceof GraphQLError) return;
-    this.#log.error(
-      { provider: product.prefix, connection, err: error },
-      "reading a certificate failed",
-    );
   }
 }
 

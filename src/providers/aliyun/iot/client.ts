@@ -2,13 +2,13 @@
 import { z } from "zod";
 import type { Connection } from "../../../device-certificate/product.ts";
 import type { CallOrigin } from "../../../errors.ts";
-import { integer, objectOf, readAnswer, text } from "../../answer.ts";
+import { readAnswer, requiredInteger, requiredObject, text } from "../../answer.ts";
 import { createAliyunClient } from "../client.ts";
 import { ALIYUN_GATEWAY_ERRORS, ALIYUN_IOT_ERRORS } from "../error-codes.ts";
 
 const DeviceCertAnswer = z.object({
   // PrivateKey is not named here: it must go no further than this file.
-  DeviceCertInfo: objectOf({ Status: integer, Certificate: text, CertSN: text }),
+  DeviceCertInfo: requiredObject({ Status: requiredInteger, Certificate: text, CertSN: text }),
 });
 
 export type DeviceCertInfo = NonNullable<z.output<typeof DeviceCertAnswer>["DeviceCertInfo"]>;

@@ -2,16 +2,16 @@
 import { z } from "zod";
 import type { Connection } from "../../../device-certificate/product.ts";
 import type { CallOrigin } from "../../../errors.ts";
-import { integer, objectOf, readAnswer, text } from "../../answer.ts";
+import { integer, readAnswer, requiredObject, requiredText } from "../../answer.ts";
 import { createAliyunClient } from "../client.ts";
 import { ALIYUN_GATEWAY_ERRORS, ALIYUN_MQTT_ERRORS } from "../error-codes.ts";
 
 const DeviceCredentialAnswer = z.object({
   // DeviceAccessKeySecret is not named here: it must go no further than this file.
-  DeviceCredential: objectOf({
-    ClientId: text,
-    InstanceId: text,
-    DeviceAccessKeyId: text,
+  DeviceCredential: requiredObject({
+    ClientId: requiredText,
+    InstanceId: requiredText,
+    DeviceAccessKeyId: requiredText,
     CreateTime: integer,
     UpdateTime: integer,
   }),

@@ -2,20 +2,20 @@
 import { z } from "zod";
 import type { Connection } from "../../../device-certificate/product.ts";
 import type { CallOrigin } from "../../../errors.ts";
-import { integer, readAnswer, readItems, text } from "../../answer.ts";
+import { integer, readAnswer, readItems, requiredText, text } from "../../answer.ts";
 import { createTencentClient } from "../client.ts";
 import { TENCENT_ERRORS, TENCENT_MQTT_ERRORS } from "../error-codes.ts";
 import { MAX_LISTED } from "./limits.ts";
 
 const DeviceCertificateItem = z.object({
-  InstanceId: text,
+  InstanceId: requiredText,
   ClientId: text,
   DeviceCertificate: text,
-  DeviceCertificateSn: text,
+  DeviceCertificateSn: requiredText,
   DeviceCertificateCn: text,
   CaSn: text,
   Format: text,
-  Status: text,
+  Status: requiredText,
   OrganizationalUnit: text,
   LastActivationTime: integer,
   LastInactivationTime: integer,

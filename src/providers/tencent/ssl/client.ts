@@ -2,12 +2,22 @@
 import { z } from "zod";
 import type { Connection } from "../../../device-certificate/product.ts";
 import type { CallOrigin } from "../../../errors.ts";
-import { flag, integer, listOf, objectOf, readAnswer, readItems, text } from "../../answer.ts";
+import {
+  flag,
+  integer,
+  listOf,
+  objectOf,
+  readAnswer,
+  readItems,
+  requiredInteger,
+  requiredText,
+  text,
+} from "../../answer.ts";
 import { createTencentClient } from "../client.ts";
 import { TENCENT_ERRORS, TENCENT_SSL_ERRORS } from "../error-codes.ts";
 
 const CertificateItem = z.object({
-  CertificateId: text,
+  CertificateId: requiredText,
   OwnerUin: text,
   ProjectId: text,
   From: text,
@@ -17,7 +27,7 @@ const CertificateItem = z.object({
   ProductZhName: text,
   Domain: text,
   Alias: text,
-  Status: integer,
+  Status: requiredInteger,
   StatusName: text,
   StatusMsg: text,
   VerifyType: text,
