@@ -71,4 +71,16 @@ describe("a circuit", () => {
     expect(circuit.state).toBe("OPEN");
     expect(circuit.msUntilAllowed).toBe(1_000);
   });
+
+  it("forgets old failures: after a quiet time all calls go, and several must fail again to open it", () => {
+    const circuit = createOpenCircuit();
+    vi.advanceTimersByTime(9_999);
+    expect(circuit.state).toBe("OPEN");
+    vi.advanceTimersByTime(1);
+    expect(circuit.state).toBe("CLOSED");
+    for (let n = 0; n < 4; n += 1) fail(circuit);
+    expect(circuit.state).toBe("CLOSED");
+    fail(circuit);
+    expect(circuit.state).toBe("OPEN");
+  });
 });
