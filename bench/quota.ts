@@ -8,18 +8,9 @@ import { createConfigSchema } from "../src/config/index.ts";
 import { createLog } from "../src/log.ts";
 import { products } from "../src/providers/index.ts";
 import { startServer } from "../src/server/server.ts";
+import type { Emulated } from "./emulator-process.ts";
 
 const [latencyMs = 30, jitterMs = 20, seconds = 10] = process.argv.slice(2).map(Number);
-
-interface Emulated {
-  readonly origins: Record<string, Record<string, string>>;
-  readonly controlOrigin: string;
-  readonly credentials: Record<
-    string,
-    { static: { accessKeyId: string; accessKeySecret: string } }
-  >;
-  readonly ids: Record<string, string[]>;
-}
 
 const child = fork(new URL("emulator-process.js", import.meta.url), [
   JSON.stringify({ fleetSize: 8000, latencyMs, jitterMs }),

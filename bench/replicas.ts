@@ -5,19 +5,10 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import type { Emulated } from "./emulator-process.ts";
 
 const [latencyMs = 30, jitterMs = 20] = process.argv.slice(2).map(Number);
 const REPLICAS = 4;
-
-interface Emulated {
-  readonly origins: Record<string, Record<string, string>>;
-  readonly controlOrigin: string;
-  readonly credentials: Record<
-    string,
-    { static: { accessKeyId: string; accessKeySecret: string } }
-  >;
-  readonly ids: Record<string, string[]>;
-}
 
 const port = await findFreePort();
 let redisServer = await startRedis();
