@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { Redis } from "ioredis";
 import type { Log } from "./log.ts";
-import type { Secret } from "./providers/credentials.ts";
+import type { Secret } from "./secret.ts";
 
 export interface SharedRedisOptions {
   readonly url: Secret;

@@ -1,8 +1,9 @@
 // The part of the configuration that the clouds shape: accounts, credentials, endpoints and quotas.
 import { z } from "zod";
 import type { CertificateProduct, Cloud } from "../device-certificate/product.ts";
-import { type Credential, Secret } from "../providers/credentials.ts";
+import type { Credential } from "../providers/credentials.ts";
 import type { CallLimit } from "../quota/quota.ts";
+import { Secret } from "../secret.ts";
 import { headerText, httpOrigin, mapping, positiveNumber, textLike, toChoice } from "./values.ts";
 
 /** The part of a product that the configuration needs to know. */

@@ -1,6 +1,6 @@
 // The schema of the configuration file: every key with its default, its bounds and what it means.
 import { z } from "zod";
-import type { Secret } from "../providers/credentials.ts";
+import type { Secret } from "../secret.ts";
 import { type ConfigurableProduct, createConnectionsSchema } from "./connections.ts";
 import {
   mapping,

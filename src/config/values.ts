@@ -1,7 +1,7 @@
 // The kinds of single values in the configuration file. The message of each says what is expected, as a noun phrase:
 // reports put "expected" before it and what came behind it.
 import { z } from "zod";
-import { Secret } from "../providers/credentials.ts";
+import { Secret } from "../secret.ts";
 
 const HEADER_CHARACTERS = /^[\x21-\x7e]+$/;
 const ORIGIN = /^https?:\/\/[^/?#@\\\s]+$/;

@@ -1,34 +1,6 @@
-// What signs a cloud call: the shape that both clouds share, and the type that keeps secrets out of any output.
-import { inspect } from "node:util";
+// What signs a cloud call: the shape that both clouds share, and where it comes from.
 import type { Log } from "../log.ts";
-
-const REDACTED = "<redacted>";
-
-/** A text that must never be printed: every way of turning it into output says `<redacted>`. */
-export class Secret {
-  readonly #text: string;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  /** The text itself. Call it where the text is used, and keep the result nowhere. */
-  reveal(): string {
-    return this.#text;
-  }
-
-  toString(): string {
-    return REDACTED;
-  }
-
-  toJSON(): string {
-    return REDACTED;
-  }
-
-  [inspect.custom](): string {
-    return REDACTED;
-  }
-}
+import type { Secret } from "../secret.ts";
 
 /** What a request is signed with. */
 export interface Credential {

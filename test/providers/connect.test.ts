@@ -8,8 +8,8 @@ import {
   type CloudCallEvent,
   connectProducts,
 } from "../../src/providers/connect.ts";
-import { Secret } from "../../src/providers/credentials.ts";
 import { type CallLimit, CallTicket } from "../../src/quota/quota.ts";
+import { Secret } from "../../src/secret.ts";
 import { passMs, settlePromises, useFakeClock } from "../quota/simulated-cloud.ts";
 import { createRecordingLog } from "./log.ts";
 

@@ -7,8 +7,8 @@ import {
   createStaticSource,
   isSameCredential,
   type LoadedCredential,
-  Secret,
 } from "../../src/providers/credentials.ts";
+import { Secret } from "../../src/secret.ts";
 import { createRecordingLog } from "./log.ts";
 
 const MINUTE_MS = 60_000;

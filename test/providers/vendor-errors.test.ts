@@ -6,7 +6,6 @@ import {
   ALIYUN_IOT_ERRORS,
   ALIYUN_MQTT_ERRORS,
 } from "../../src/providers/aliyun/error-codes.ts";
-import { Secret } from "../../src/providers/credentials.ts";
 import {
   TENCENT_ERRORS,
   TENCENT_MQTT_ERRORS,
@@ -21,6 +20,7 @@ import {
   type VendorErrorRule,
   type VendorRefusal,
 } from "../../src/providers/vendor-errors.ts";
+import { Secret } from "../../src/secret.ts";
 import { createRecordingLog } from "./log.ts";
 
 const NOT_FOUND = "NOT_FOUND";

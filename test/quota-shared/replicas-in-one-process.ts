@@ -1,12 +1,12 @@
 // Replicas of one quota, all in the test's process, in front of a cloud that counts what arrives.
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
-import { Secret } from "../../src/providers/credentials.ts";
 import { CallTicket, type Quota } from "../../src/quota/quota.ts";
 import { Replicas } from "../../src/quota/replicas.ts";
 import { SharedWindow } from "../../src/quota/shared-window.ts";
 import { createThrottle } from "../../src/quota/throttle.ts";
 import { SharedRedis } from "../../src/redis.ts";
+import { Secret } from "../../src/secret.ts";
 
 /** Counts arrivals on the real clock. */
 export class CountingCloud {

@@ -8,7 +8,6 @@ import type {
   CertificateReading,
   CertificateRequest,
 } from "../../src/device-certificate/product.ts";
-import { Secret } from "../../src/providers/credentials.ts";
 import { products } from "../../src/providers/index.ts";
 import type { CertificateItem } from "../../src/providers/tencent/ssl/client.ts";
 import { toFactsOfItem } from "../../src/providers/tencent/ssl/mapper.ts";
@@ -16,6 +15,7 @@ import { SharedRedis } from "../../src/redis.ts";
 import { CertificateCache } from "../../src/retrieval/certificate-cache.ts";
 import { createRedisSharedStore } from "../../src/retrieval/redis-shared-store.ts";
 import { Retrieval, type Retrieved } from "../../src/retrieval/retrieval.ts";
+import { Secret } from "../../src/secret.ts";
 import type { TestRedis } from "../support/redis.ts";
 
 export const KEY_PREFIX = "device-certificates:";

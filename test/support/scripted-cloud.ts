@@ -5,9 +5,10 @@ import type {
   CertificateProduct,
   CertificateReading,
 } from "../../src/device-certificate/product.ts";
-import { createStaticSource, Secret } from "../../src/providers/credentials.ts";
+import { createStaticSource } from "../../src/providers/credentials.ts";
 import type { HttpRequest } from "../../src/providers/transport.ts";
 import { CallTicket } from "../../src/quota/quota.ts";
+import { Secret } from "../../src/secret.ts";
 
 export interface ScriptedAnswer {
   readonly status?: number;

@@ -1,10 +1,10 @@
 // Alibaba Cloud's own credential chain: environment, OIDC, CLI and SDK profiles, role of the ECS instance, credentials URI.
 import { createLog, type Log } from "../../log.ts";
+import { Secret } from "../../secret.ts";
 import {
   type CredentialSource,
   createRefreshingSource,
   type LoadedCredential,
-  Secret,
 } from "../credentials.ts";
 
 /**

@@ -1,11 +1,11 @@
 // Tencent Cloud's own credential chain: environment, profile file, role of the CVM instance, OIDC of a TKE pod.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createLog, type Log } from "../../log.ts";
+import { Secret } from "../../secret.ts";
 import {
   type CredentialSource,
   createRefreshingSource,
   type LoadedCredential,
-  Secret,
 } from "../credentials.ts";
 
 /**

@@ -11,10 +11,10 @@ import {
   type CredentialSource,
   createRefreshingSource,
   createStaticSource,
-  Secret,
 } from "../../../src/providers/credentials.ts";
 import { createTransport } from "../../../src/providers/transport.ts";
 import { CertificateNotFoundError } from "../../../src/providers/vendor-errors.ts";
+import { Secret } from "../../../src/secret.ts";
 import { createRecordingLog } from "../log.ts";
 import { type LoopbackServer, startAnswering, startServer } from "../loopback.ts";
 

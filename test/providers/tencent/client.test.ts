@@ -6,13 +6,13 @@ import {
   type CredentialSource,
   createRefreshingSource,
   createStaticSource,
-  Secret,
 } from "../../../src/providers/credentials.ts";
 import { createTencentClient } from "../../../src/providers/tencent/client.ts";
 import { TENCENT_ERRORS, TENCENT_MQTT_ERRORS } from "../../../src/providers/tencent/error-codes.ts";
 import { toTc3Authorization } from "../../../src/providers/tencent/signature.ts";
 import { createTransport } from "../../../src/providers/transport.ts";
 import { CertificateNotFoundError } from "../../../src/providers/vendor-errors.ts";
+import { Secret } from "../../../src/secret.ts";
 import { createRecordingLog } from "../log.ts";
 import { type LoopbackServer, startAnswering, startServer } from "../loopback.ts";
 

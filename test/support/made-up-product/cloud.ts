@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Cloud } from "../../../src/device-certificate/product.ts";
-import { createStaticSource, Secret } from "../../../src/providers/credentials.ts";
+import { createStaticSource } from "../../../src/providers/credentials.ts";
+import { Secret } from "../../../src/secret.ts";
 
 export const acmeCloud: Cloud = {
   name: "acme",
