@@ -1,4 +1,6 @@
 // What lives for one request: who asks, until when an answer is wanted, and the loader.
+
+import type { DeviceDirectory } from "./device/device-directory.ts";
 import { CertificateLoader } from "./device-certificate/certificate.loader.ts";
 import type { CertificateCatalog } from "./device-certificate/certificate-id.ts";
 import { RequestError } from "./errors.ts";
@@ -14,6 +16,7 @@ export interface Caller {
 export interface RequestContext {
   readonly caller: Caller;
   readonly certificates: CertificateLoader;
+  readonly devices: DeviceDirectory;
   readonly maxEntities: number;
   /** What the calls of each kind are doing now. */
   readonly actions: readonly (() => ActionUse)[];
@@ -23,18 +26,20 @@ export interface RequestContext {
 export interface Subgraph {
   readonly catalog: CertificateCatalog;
   readonly retrieval: Retrieval;
+  readonly devices: DeviceDirectory;
   readonly actions: readonly (() => ActionUse)[];
   readonly answer: { readonly withinMs: number; readonly maxEntities: number };
 }
 
 export function createRequestContext(
-  { catalog, retrieval, actions, answer }: Subgraph,
+  { catalog, retrieval, devices, actions, answer }: Subgraph,
   caller: Caller,
 ): RequestContext {
   const requester = { deadlineMs: performance.now() + answer.withinMs };
   return {
     caller,
     certificates: new CertificateLoader({ catalog, retrieval, requester }),
+    devices,
     maxEntities: answer.maxEntities,
     actions,
   };

@@ -1,5 +1,6 @@
 // The part of the configuration that the clouds shape: accounts, credentials, endpoints and quotas.
 import { z } from "zod";
+import type { SegmentForm } from "../device-certificate/id-text.ts";
 import type { CertificateProduct, Cloud } from "../device-certificate/product.ts";
 import type { Credential } from "../providers/credentials.ts";
 import type { CallLimit } from "../quota/quota.ts";
@@ -7,7 +8,8 @@ import { Secret } from "../secret.ts";
 import { headerText, httpOrigin, mapping, positiveNumber, textLike, toChoice } from "./values.ts";
 
 /** The part of a product that the configuration needs to know. */
-export interface ConfigurableProduct extends Pick<CertificateProduct, "endpoint"> {
+export interface ConfigurableProduct extends Pick<CertificateProduct, "prefix" | "endpoint"> {
+  readonly key: readonly SegmentForm[];
   readonly cloud: Pick<Cloud, "name" | "title" | "settings" | "exampleRegion">;
   readonly limits: readonly Pick<CallLimit, "action" | "callsPerSecond">[];
 }

@@ -2,6 +2,8 @@
 // come in one report.
 import { BlockList, isIP } from "node:net";
 import { type ConfigPath, toPathText } from "./config-error.ts";
+import type { ConfigurableProduct } from "./connections.ts";
+import { findJoinMistakes } from "./join-mistakes.ts";
 import { NOT_YET_AVAILABLE } from "./not-yet-available.ts";
 import { type ConfigTree, isContainer } from "./yaml-tree.ts";
 
@@ -12,13 +14,17 @@ export interface Contradiction {
 }
 
 /** Finds what no single key can tell. */
-export function findContradictions(tree: ConfigTree): Contradiction[] {
+export function findContradictions(
+  tree: ConfigTree,
+  products: readonly ConfigurableProduct[],
+): Contradiction[] {
   return [
     ...findNotYetAvailable(tree),
     ...findEqualPorts(tree),
     ...findEqualNames(tree),
     ...findOpenDoor(tree),
     ...findMissingToken(tree),
+    ...findJoinMistakes(tree, products),
   ];
 }
 

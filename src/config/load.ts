@@ -50,7 +50,7 @@ export async function loadConfig(path: string, options: LoadConfigOptions): Prom
     problems.push(...toProblems(issue, tree));
   }
   const wrong = new Set(problems.map((problem) => problem.path));
-  for (const { path, message } of findContradictions(tree)) {
+  for (const { path, message } of findContradictions(tree, products)) {
     const where = toPathText(path);
     if (!wrong.has(where)) problems.push({ line: tree.lineOf(path), path: where, message });
   }

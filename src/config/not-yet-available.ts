@@ -10,8 +10,6 @@ export interface NotYetAvailable {
 
 export const NOT_YET_AVAILABLE: readonly NotYetAvailable[] = [
   { path: ["server", "explorer"], value: true },
-  { path: ["join", "source"], value: "external" },
-  { path: ["join", "directory", "patterns"] },
   { path: ["join", "directory", "file"] },
   { path: ["auth", "mode"], value: "jwt" },
   { path: ["secrets", "mode"], value: "sealed" },

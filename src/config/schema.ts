@@ -87,6 +87,9 @@ function createJoinSchema() {
     keyField: textLike(GRAPHQL_NAME, "a GraphQL name")
       .default("id")
       .describe("The @key field of that type (default: id)."),
+    keyType: oneOf(["ID", "String", "Int"])
+      .default("ID")
+      .describe("The GraphQL type of that field, as in the device's own subgraph (default: ID)."),
     source: oneOf(["directory", "external"])
       .default("directory")
       .describe(

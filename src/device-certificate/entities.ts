@@ -1,4 +1,4 @@
-// Resolves representations of certificates, by which gateways ask for entities: each on its own, by its id alone.
+// Resolves representations, by which gateways ask for entities: each on its own, by its key alone.
 import type { GraphQLResolveInfo } from "graphql";
 import { type RequestContext, requireScopes } from "../context.ts";
 import { RequestError } from "../errors.ts";
@@ -14,33 +14,58 @@ export type EntitiesResolver = (
   args: { readonly representations: readonly unknown[] },
   context: RequestContext,
   info: GraphQLResolveInfo,
-) => Promise<DeviceCertificate | null>[];
+) => Promise<object | null>[];
+
+/** A type of entities beside the certificates. */
+export interface EntityType {
+  readonly typeName: string;
+  /** Called once for all representations of one `_entities` call; who asks is checked where more than the key is read. */
+  createReader(
+    context: RequestContext,
+    info: GraphQLResolveInfo,
+  ): (representation: Representation) => object;
+}
+
+/** What a gateway claims of an entity, to be read with `readField` alone. */
+export type Representation = Readonly<Record<string, unknown>>;
 
 type CertificateClass = abstract new (...args: never[]) => DeviceCertificate;
 
-/** Entities are the two interfaces and the type of each product. */
-export function createEntitiesResolver(products: readonly CertificateProduct[]): EntitiesResolver {
-  const types = new Map<string, CertificateClass>([
+/** Entities are the two interfaces, the type of each product, and `others`. */
+export function createEntitiesResolver(
+  products: readonly CertificateProduct[],
+  others: readonly EntityType[] = [],
+): EntitiesResolver {
+  const certificateTypes = new Map<unknown, CertificateClass>([
     [DeviceCertificate.name, DeviceCertificate],
     [X509DeviceCertificate.name, X509DeviceCertificate],
     ...products.map(({ certificateType }) => [certificateType.name, certificateType] as const),
   ]);
+  const otherTypes = new Map<unknown, EntityType>(others.map((type) => [type.typeName, type]));
+  const typeNames = [...certificateTypes.keys(), ...otherTypes.keys()].join(", ");
 
   return (_source, { representations }, context, info) => {
-    requireScopes(context.caller, [SCOPES.read]);
     checkEntityCount("representations", representations.length, context.maxEntities);
+    const claims = representations.map(toClaim);
+    if (!claims.every((claim) => claim !== null && otherTypes.has(claim.typeName))) {
+      requireScopes(context.caller, [SCOPES.read]);
+    }
     const fields = collectSelectedFields(info);
-    return representations.map(async (representation) => {
-      const { __typename, id } = readRepresentation(representation);
-      const type = typeof __typename === "string" ? types.get(__typename) : undefined;
-      if (type === undefined) {
-        const known = [...types.keys()].join(", ");
-        throw new RequestError(
-          "BAD_USER_INPUT",
-          `Malformed representation: expected __typename to be one of ${known}.`,
-        );
-      }
-      const certificate = await context.certificates.loadById(id, fields);
+    const readers = new Map<unknown, (representation: Representation) => object>();
+    for (const [typeName, type] of otherTypes) {
+      readers.set(typeName, type.createReader(context, info));
+    }
+    return claims.map(async (claim) => {
+      if (claim === null) throw createBadRepresentation("an object with __typename and key");
+      const { typeName, representation } = claim;
+      const read = readers.get(typeName);
+      if (read !== undefined) return read(representation);
+      const type = certificateTypes.get(typeName);
+      if (type === undefined) throw createBadRepresentation(`__typename to be one of ${typeNames}`);
+      const certificate = await context.certificates.loadById(
+        readField(representation, "id"),
+        fields,
+      );
       if (certificate === null || isInstance(certificate, type)) return certificate;
       throw new RequestError(
         "BAD_USER_INPUT",
@@ -50,16 +75,30 @@ export function createEntitiesResolver(products: readonly CertificateProduct[]):
   };
 }
 
+/** One field that the type declares as its key or as required: whatever else is claimed is never read. */
+export function readField(representation: Representation, name: string): unknown {
+  return Object.hasOwn(representation, name) ? representation[name] : undefined;
+}
+
+export function createBadRepresentation(expectation: string): RequestError {
+  return new RequestError("BAD_USER_INPUT", `Malformed representation: expected ${expectation}.`);
+}
+
 /** Not a type guard: what is no instance is still a certificate. */
 function isInstance(certificate: DeviceCertificate, type: CertificateClass): boolean {
   return certificate instanceof type;
 }
 
-/** Only the key is read: whatever else a representation claims is never echoed. */
-function readRepresentation(representation: unknown): { __typename?: unknown; id?: unknown } {
-  if (typeof representation === "object" && representation !== null) return representation;
-  throw new RequestError(
-    "BAD_USER_INPUT",
-    "Malformed representation: expected an object with __typename and id.",
-  );
+interface Claim {
+  readonly typeName: unknown;
+  readonly representation: Representation;
+}
+
+function toClaim(value: unknown): Claim | null {
+  if (!isRepresentation(value)) return null;
+  return { typeName: readField(value, "__typename"), representation: value };
+}
+
+function isRepresentation(value: unknown): value is Representation {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

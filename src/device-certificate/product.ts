@@ -7,6 +7,7 @@ import type { CredentialSource } from "../providers/credentials.ts";
 import type { Transport } from "../providers/transport.ts";
 import type { CallLimit, CallTicket } from "../quota/quota.ts";
 import type { CertificateFacts, DeviceCertificate } from "./device-certificate.ts";
+import type { SegmentForm } from "./id-text.ts";
 import type { Sharing } from "./sharing.ts";
 
 /** A cloud whose products share one kind of account, credentials and signature. */
@@ -26,15 +27,11 @@ export interface Cloud {
 }
 
 /** One segment of a certificate id behind the connection's name. */
-export interface KeySegment {
-  /** The vendor's word, used in messages: `InstanceId`. */
-  readonly name: string;
+export interface KeySegment extends SegmentForm {
   /** The argument of the product's root field: `instanceId`. */
   readonly argument: string;
   readonly description: string;
   readonly isId: boolean;
-  /** What the segment must look like, where the vendor says so. */
-  readonly pattern?: { readonly regExp: RegExp; readonly expected: string };
   /** The one spelling of values that the cloud holds for equal; by default the value itself. */
   readonly canonical?: (value: string) => string;
 }

@@ -12,17 +12,35 @@ import {
 
 /** The names of all fields selected below the field that is being resolved, on whichever type. */
 export function collectSelectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
-  const names = new Set<string>();
+  return new Set(toNames(findSelected(info, info.fieldNodes)));
+}
+
+/** The same one level further down: below `fieldName`, under all its aliases; `null` when it is not selected. */
+export function collectFieldsBelow(
+  info: GraphQLResolveInfo,
+  fieldName: string,
+): ReadonlySet<string> | null {
+  const nodes = findSelected(info, info.fieldNodes).filter(({ name }) => name.value === fieldName);
+  return nodes.length === 0 ? null : new Set(toNames(findSelected(info, nodes)));
+}
+
+function toNames(nodes: readonly FieldNode[]): string[] {
+  return nodes.map(({ name }) => name.value);
+}
+
+/** The fields that stand below these, in them or in their fragments. */
+function findSelected(info: GraphQLResolveInfo, parents: readonly FieldNode[]): FieldNode[] {
+  const found: FieldNode[] = [];
   const seenFragments = new Set<string>();
-  for (const { selectionSet } of info.fieldNodes) collect(selectionSet);
-  return names;
+  for (const { selectionSet } of parents) collect(selectionSet);
+  return found;
 
   function collect(selectionSet: SelectionSetNode | undefined): void {
     for (const selection of selectionSet?.selections ?? []) {
       if (!isIncluded(selection, info)) continue;
       switch (selection.kind) {
         case Kind.FIELD:
-          names.add(selection.name.value);
+          found.push(selection);
           break;
         case Kind.INLINE_FRAGMENT:
           collect(selection.selectionSet);

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { createRequestContext, type Subgraph } from "../context.ts";
+import { createDeviceDirectory } from "../device/device-directory.ts";
 import { CertificateCatalog } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
@@ -49,6 +50,7 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
     replicas: shared?.replicas,
     onCall: metrics.onCall,
   });
+  const { patterns } = config.join.directory;
   const subgraph: Subgraph = {
     catalog: new CertificateCatalog(connected.products),
     retrieval: new Retrieval({
@@ -56,11 +58,12 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
       log,
       shared: shared?.readings,
     }),
+    devices: createDeviceDirectory({ patterns, connected: connected.products }),
     actions: connected.actions,
     answer: config.answer,
   };
   const { authorizationDirectives } = config.schema;
-  const { schema } = await createSchema({ products, authorizationDirectives });
+  const { schema } = await createSchema({ products, authorizationDirectives, join: config.join });
   const apollo = createApollo({ schema, log, metrics });
   await apollo.start();
   const http = createHttp({

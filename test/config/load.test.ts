@@ -40,6 +40,7 @@ describe("a configuration", () => {
       join: {
         typeName: "Device",
         keyField: "id",
+        keyType: "ID",
         source: "directory",
         external: { field: "certificateIds" },
         directory: { patterns: [] },

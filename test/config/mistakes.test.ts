@@ -181,12 +181,7 @@ describe("rules between keys", () => {
   it.each([
     ["auth: { mode: jwt }", "auth.mode"],
     ["secrets: { mode: sealed }", "secrets.mode"],
-    [
-      "join: { directory: { patterns: [{ device: '{a}', certificate: 'x:{a}' }] } }",
-      "join.directory.patterns",
-    ],
     ["join: { directory: { file: devices.csv } }", "join.directory.file"],
-    ["join: { source: external }", "join.source"],
     ["server: { explorer: true }", "server.explorer"],
     ["server: { explorer: '${X:-true}' }", "server.explorer"],
   ])("%s is not available yet", async (yaml, path) => {

@@ -22,25 +22,34 @@ const aliyun = {
   },
 };
 
+const segment = (name: string) => ({ name });
 const limit = (action: string, callsPerSecond: number) => ({ action, callsPerSecond });
 
 export const products: readonly ConfigurableProduct[] = [
   {
+    prefix: "tencent-mqtt",
+    key: [segment("InstanceId"), segment("DeviceCertificateSn")],
     cloud: tencent,
     endpoint: { name: "mqtt", originOf: () => "https://mqtt.tencentcloudapi.com" },
     limits: [limit("DescribeDeviceCertificate", 20), limit("DescribeDeviceCertificates", 20)],
   },
   {
+    prefix: "tencent-ssl",
+    key: [segment("CertificateId")],
     cloud: tencent,
     endpoint: { name: "ssl", originOf: () => "https://ssl.tencentcloudapi.com" },
     limits: [limit("DescribeCertificate", 10), limit("DescribeCertificates", 10)],
   },
   {
+    prefix: "aliyun-iot",
+    key: [segment("ProductKey"), segment("DeviceName")],
     cloud: aliyun,
     endpoint: { name: "iot", originOf: (region) => `https://iot.${region}.aliyuncs.com` },
     limits: [limit("QueryDeviceCert", 10)],
   },
   {
+    prefix: "aliyun-mqtt",
+    key: [segment("InstanceId"), segment("ClientId")],
     cloud: aliyun,
     endpoint: { name: "mqtt", originOf: (region) => `https://onsmqtt.${region}.aliyuncs.com` },
     limits: [limit("GetDeviceCredential", 300)],

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import {
   CertificateCatalog,
   type CertificateReference,
-  formatCertificateId,
 } from "../../src/device-certificate/certificate-id.ts";
+import { joinSegments } from "../../src/device-certificate/id-text.ts";
 import type { CertificateSource } from "../../src/device-certificate/product.ts";
 import { products } from "../../src/providers/index.ts";
 import { catchError } from "../support/refusal.ts";
@@ -198,9 +198,9 @@ describe("resolveKey takes the arguments of a product's root field", () => {
   });
 });
 
-describe("formatCertificateId", () => {
+describe("joinSegments", () => {
   it("escapes percent signs and colons, and nothing else", () => {
-    expect(formatCertificateId("aliyun-mqtt", "default", ["post:cn", "GID@@@a b/ü?%3A"])).toBe(
+    expect(joinSegments("aliyun-mqtt", "default", ["post:cn", "GID@@@a b/ü?%3A"])).toBe(
       "aliyun-mqtt:default:post%3Acn:GID@@@a b/ü?%253A",
     );
   });

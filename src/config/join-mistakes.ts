@@ -1,0 +1,102 @@
+// Rules for the section `join`: names that the schema has already, and patterns that could never make an id.
+import { createDevicePattern, type IdForm, PatternError } from "../device/device-pattern.ts";
+import type { ConfigPath } from "./config-error.ts";
+import type { ConfigurableProduct } from "./connections.ts";
+import { type ConfigTree, isContainer } from "./yaml-tree.ts";
+
+/** A mistake at a path, in a whole sentence. */
+interface JoinMistake {
+  readonly path: ConfigPath;
+  readonly message: string;
+}
+
+/** Types that every schema of this subgraph has beside those of its products. */
+const RESERVED_TYPES: ReadonlySet<unknown> = new Set([
+  "Query",
+  "Mutation",
+  "Subscription",
+  "ID",
+  "String",
+  "Int",
+  "Float",
+  "Boolean",
+  "DateTime",
+  "CloudProvider",
+  "DeviceCertificate",
+  "DeviceCertificateAvailability",
+  "DeviceCertificateStatus",
+  "ProviderQuota",
+  "X509DeviceCertificate",
+]);
+/** Fields that this subgraph gives to a device. */
+const ADDED_FIELDS: ReadonlySet<unknown> = new Set([
+  "certificate",
+  "certificates",
+  "certificateAvailability",
+]);
+
+/** Finds what no single key of `join` can tell. */
+export function findJoinMistakes(
+  tree: ConfigTree,
+  products: readonly ConfigurableProduct[],
+): JoinMistake[] {
+  return [...findTakenNames(tree), ...findBadPatterns(tree, products)];
+}
+
+function findTakenNames(tree: ConfigTree): JoinMistake[] {
+  const mistakes: JoinMistake[] = [];
+  const refuse = (path: ConfigPath, message: string) => mistakes.push({ path, message });
+  const typeName = ["join", "typeName"];
+  if (RESERVED_TYPES.has(tree.valueAt(typeName))) {
+    refuse(typeName, "the schema has another type of this name; expected the type of a device");
+  }
+  const keyField = ["join", "keyField"];
+  const key = tree.valueAt(keyField) ?? "id";
+  if (ADDED_FIELDS.has(key)) {
+    refuse(keyField, "this subgraph adds a field of this name to the device; expected its key");
+  }
+  if (tree.valueAt(["join", "source"]) === "external") {
+    const externalField = ["join", "external", "field"];
+    const field = tree.valueAt(externalField) ?? "certificateIds";
+    if (ADDED_FIELDS.has(field) || field === key) {
+      refuse(externalField, "must differ from the key and from the fields that are added");
+    }
+  }
+  return mistakes;
+}
+
+function findBadPatterns(
+  tree: ConfigTree,
+  products: readonly ConfigurableProduct[],
+): JoinMistake[] {
+  const path = ["join", "directory", "patterns"];
+  const patterns = tree.valueAt(path);
+  if (!Array.isArray(patterns)) return [];
+  const forms = toIdForms(tree, products);
+  return patterns.flatMap((pattern: unknown, index) => {
+    if (!isContainer(pattern)) return [];
+    const { device, certificate } = pattern;
+    if (typeof device !== "string" || typeof certificate !== "string") return [];
+    try {
+      createDevicePattern({ device, certificate }, forms);
+      return [];
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      return [{ path: [...path, index, error.part], message: error.message }];
+    }
+  });
+}
+
+/** By the connections that the file names, right or wrong: a mistake in them has its own line. */
+function toIdForms(tree: ConfigTree, products: readonly ConfigurableProduct[]): IdForm[] {
+  const connections = tree.valueAt(["connections"]);
+  const named = (Array.isArray(connections) ? connections : []).filter(isContainer);
+  return products.map(({ prefix, key, cloud }) => ({
+    prefix,
+    key,
+    connections: named.flatMap((connection) => {
+      const { name = "default" } = connection;
+      return connection["cloud"] === cloud.name && typeof name === "string" ? [name] : [];
+    }),
+  }));
+}

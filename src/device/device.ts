@@ -1,0 +1,204 @@
+// The company's own device type, and what this subgraph adds to it. Its names come from the configuration.
+import type { GraphQLResolveInfo } from "graphql";
+import { type ClassType, Directive, Field, ID, Int, ObjectType } from "type-graphql";
+import { type RequestContext, requireScopes } from "../context.ts";
+import { checkEntityCount } from "../device-certificate/certificate.resolver.ts";
+import { DeviceCertificate } from "../device-certificate/device-certificate.ts";
+import {
+  createBadRepresentation,
+  type EntityType,
+  type Representation,
+  readField,
+} from "../device-certificate/entities.ts";
+import { collectFieldsBelow } from "../device-certificate/selected-fields.ts";
+import { SCOPES } from "../scopes.ts";
+import { DeviceCertificateAvailability, toAvailability } from "./availability.ts";
+
+/** How the company's schema names its devices; the section `join` of the configuration. */
+export interface DeviceNames {
+  /** Default `Device`. */
+  readonly typeName?: string;
+  /** The field of its `@key`; default `id`. */
+  readonly keyField?: string;
+  /** Its GraphQL type; default `ID`. */
+  readonly keyType?: KeyType;
+  /** Where certificate ids come from: from here, or with `external` from the devices' own subgraph. Default `directory`. */
+  readonly source?: "directory" | "external";
+  /** The field of the devices' own subgraph that holds the ids; default `certificateIds`. */
+  readonly external?: { readonly field?: string };
+}
+
+export type KeyType = "ID" | "String" | "Int";
+
+/** The device type with its GraphQL class. */
+export interface DeviceType extends EntityType {
+  readonly type: ClassType<object>;
+}
+
+/** Longer texts are no keys. */
+const MAX_KEY_LENGTH = 1024;
+
+/** The type and its reader; made anew for each schema, because the names are data. */
+export function createDeviceType(names: DeviceNames = {}): DeviceType {
+  const { typeName = "Device", keyField = "id", keyType = "ID", source = "directory" } = names;
+  const externalField = source === "external" ? (names.external?.field ?? "certificateIds") : null;
+  const JoinedDevice = createDeviceClass({ typeName, keyField, keyType, externalField });
+  return {
+    typeName,
+    type: JoinedDevice,
+    createReader: (context, info) => {
+      const reading = planReading(context, info);
+      return (representation) => {
+        const key = readKey(representation, keyField, keyType);
+        const ids =
+          externalField === null
+            ? context.devices.findCertificateIds(String(key))
+            : readIds(representation, externalField);
+        return new JoinedDevice(key, ids, reading);
+      };
+    },
+  };
+}
+
+/** What the devices of one `_entities` call have in common. */
+interface Reading {
+  load(id: unknown, fields: ReadonlySet<string>): Promise<DeviceCertificate | null>;
+  /** Throws `TOO_MANY_ENTITIES` when all devices together want more certificates than one answer may have. */
+  claim(count: number): void;
+  /** The fields that are wanted of `certificate`, under all its aliases. */
+  readonly fieldsOfFirst: ReadonlySet<string>;
+  /** The fields that are wanted of `certificates`. */
+  readonly fieldsOfAll: ReadonlySet<string>;
+}
+
+const NO_FIELDS: ReadonlySet<string> = new Set();
+
+function planReading(context: RequestContext, info: GraphQLResolveInfo): Reading {
+  const { caller, certificates, maxEntities } = context;
+  const ofFirst = collectFieldsBelow(info, "certificate");
+  const ofAll = collectFieldsBelow(info, "certificates");
+  let claimed = 0;
+  return {
+    load: async (id, fields) => {
+      requireScopes(caller, [SCOPES.read]);
+      return certificates.loadById(id, fields);
+    },
+    claim: (count) => {
+      checkEntityCount("certificates of all devices", claimed + count, maxEntities);
+      claimed += count;
+    },
+    fieldsOfFirst: ofFirst ?? ofAll ?? NO_FIELDS,
+    fieldsOfAll: ofAll ?? NO_FIELDS,
+  };
+}
+
+const KEY_TYPES = { ID, String, Int };
+
+interface ClassNames extends Required<Pick<DeviceNames, "typeName" | "keyField" | "keyType">> {
+  readonly externalField: string | null;
+}
+
+function createDeviceClass({ typeName, keyField, keyType, externalField }: ClassNames) {
+  const NeedsIds: MethodDecorator & PropertyDecorator =
+    externalField === null ? () => {} : Directive(`@requires(fields: "${externalField}")`);
+
+  /** One device in one answer. */
+  @Directive(`@key(fields: "${keyField}")`)
+  @ObjectType(typeName, {
+    description: "A device of the company, with what this subgraph adds: its certificates.",
+  })
+  class JoinedDevice {
+    @Field(() => KEY_TYPES[keyType], {
+      name: keyField,
+      description: "The device's key in the whole supergraph.",
+    })
+    readonly key: string | number;
+    /** Never answered: what a representation claims is not echoed. */
+    readonly externalIds = null;
+    readonly __typename = typeName;
+    readonly #ids: readonly unknown[];
+    readonly #reading: Reading;
+    #isClaimed = false;
+
+    constructor(key: string | number, ids: readonly unknown[], reading: Reading) {
+      this.key = key;
+      this.#ids = ids;
+      this.#reading = reading;
+    }
+
+    @Field(() => DeviceCertificate, {
+      nullable: true,
+      description:
+        "The first of certificates; null when none is known or the cloud has no such certificate: certificateAvailability says which.",
+    })
+    @NeedsIds
+    get certificate(): Promise<DeviceCertificate | null> | null {
+      if (this.#ids.length === 0) return null;
+      const { load, fieldsOfFirst } = this.#reading;
+      return load(this.#ids[0], fieldsOfFirst);
+    }
+
+    @Field(() => [DeviceCertificate], {
+      nullable: "itemsAndList",
+      description:
+        "All known certificates of the device, in order; empty when none is known, null where the cloud has no such certificate, an error of its own where it could not be read.",
+    })
+    @NeedsIds
+    get certificates(): Promise<DeviceCertificate | null>[] {
+      const { load, claim, fieldsOfAll } = this.#reading;
+      // Asked for under two aliases, they are still the same certificates.
+      if (!this.#isClaimed) claim(this.#ids.length);
+      this.#isClaimed = true;
+      return this.#ids.map((id) => load(id, fieldsOfAll));
+    }
+
+    @Field(() => DeviceCertificateAvailability, {
+      description:
+        "Never fails: tells a page what to show while certificate is null, also where a gateway hides errors.",
+    })
+    @NeedsIds
+    get certificateAvailability():
+      | Promise<DeviceCertificateAvailability>
+      | DeviceCertificateAvailability {
+      if (this.#ids.length === 0) return "NONE";
+      const { load, fieldsOfFirst } = this.#reading;
+      // With the fields of certificate, so that both are one and the same answer.
+      return load(this.#ids[0], fieldsOfFirst).then(
+        (certificate) => (certificate === null ? "NOT_FOUND" : "AVAILABLE"),
+        toAvailability,
+      );
+    }
+  }
+  if (externalField !== null) {
+    Field(() => [ID], {
+      name: externalField,
+      nullable: true,
+      description: "Ids of the device's certificates, from the device's own subgraph.",
+    })(JoinedDevice.prototype, "externalIds");
+    Directive("@external")(JoinedDevice.prototype, "externalIds");
+  }
+  return JoinedDevice;
+}
+
+function readKey(representation: Representation, field: string, type: KeyType): string | number {
+  const value = readField(representation, field);
+  if (typeof value === "number" && Number.isSafeInteger(value)) {
+    return type === "Int" ? value : String(value);
+  }
+  if (type !== "Int" && typeof value === "string" && value !== "") {
+    if (value.length <= MAX_KEY_LENGTH) return value;
+    throw createBadRepresentation(
+      `${field} of at most ${MAX_KEY_LENGTH} characters, got ${value.length}`,
+    );
+  }
+  const expected = type === "Int" ? "a whole number" : "a text that is not empty, or a number";
+  throw createBadRepresentation(`${field} to be ${expected}`);
+}
+
+/** Whether each one is an id is found out where it is loaded, so that a bad one costs its own place. */
+function readIds(representation: Representation, field: string): readonly unknown[] {
+  const value = readField(representation, field);
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value)) return value;
+  throw createBadRepresentation(`${field} to be a list of certificate ids`);
+}
