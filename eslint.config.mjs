@@ -33,9 +33,13 @@ export default [
           FieldDefinition: true,
           InputValueDefinition: true,
           EnumValueDefinition: true,
-          // Every subgraph has a Query: a description of ours would stand for the whole graph, and composers complain
-          // where another subgraph has its own.
-          ignoredSelectors: ["ObjectTypeDefinition[name.value=Query]"],
+          // Every subgraph has a Query, and the devices' own has the device with its key: a description of ours would
+          // stand for the whole graph, and composers complain where another subgraph has its own.
+          ignoredSelectors: [
+            "ObjectTypeDefinition[name.value=Query]",
+            "ObjectTypeDefinition[name.value=Device]",
+            "ObjectTypeDefinition[name.value=Device] > FieldDefinition[name.value=id]",
+          ],
         },
       ],
       "@graphql-eslint/strict-id-in-types": [

@@ -102,16 +102,12 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
   const NeedsIds: MethodDecorator & PropertyDecorator =
     externalField === null ? () => {} : Directive(`@requires(fields: "${externalField}")`);
 
+  // What the company's own subgraph describes has no description here: a composer complains about two that differ.
   /** One device in one answer. */
   @Directive(`@key(fields: "${keyField}")`)
-  @ObjectType(typeName, {
-    description: "A device of the company, with what this subgraph adds: its certificates.",
-  })
+  @ObjectType(typeName)
   class JoinedDevice {
-    @Field(() => KEY_TYPES[keyType], {
-      name: keyField,
-      description: "The device's key in the whole supergraph.",
-    })
+    @Field(() => KEY_TYPES[keyType], { name: keyField })
     readonly key: string | number;
     /** Never answered: what a representation claims is not echoed. */
     readonly externalIds = null;
@@ -173,7 +169,6 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
     Field(() => [ID], {
       name: externalField,
       nullable: true,
-      description: "Ids of the device's certificates, from the device's own subgraph.",
     })(JoinedDevice.prototype, "externalIds");
     Directive("@external")(JoinedDevice.prototype, "externalIds");
   }
