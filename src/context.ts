@@ -7,16 +7,21 @@ import { RequestError } from "./errors.ts";
 import type { ActionUse } from "./providers/connect.ts";
 import type { Retrieval } from "./retrieval/retrieval.ts";
 import type { Scope } from "./scopes.ts";
+import { SealedSecrets } from "./secrets/sealed-secrets.ts";
+import type { SecretsDesk } from "./secrets/secrets-desk.ts";
 
 /** Who asks. */
 export interface Caller {
   readonly scopes: ReadonlySet<string>;
+  /** What the token or the gateway calls the caller, for the audit; `null` where nobody says. */
+  readonly subject: string | null;
 }
 
 export interface RequestContext {
   readonly caller: Caller;
   readonly certificates: CertificateLoader;
   readonly devices: DeviceDirectory;
+  readonly secrets: SealedSecrets;
   readonly maxEntities: number;
   /** What the calls of each kind are doing now. */
   readonly actions: readonly (() => ActionUse)[];
@@ -27,19 +32,29 @@ export interface Subgraph {
   readonly catalog: CertificateCatalog;
   readonly retrieval: Retrieval;
   readonly devices: DeviceDirectory;
+  /** `undefined` while no secrets are handed out. */
+  readonly secretsDesk: SecretsDesk | undefined;
   readonly actions: readonly (() => ActionUse)[];
   readonly answer: { readonly withinMs: number; readonly maxEntities: number };
 }
 
 export function createRequestContext(
-  { catalog, retrieval, devices, actions, answer }: Subgraph,
+  { catalog, retrieval, devices, secretsDesk: desk, actions, answer }: Subgraph,
   caller: Caller,
+  requestId: string,
 ): RequestContext {
   const requester = { deadlineMs: performance.now() + answer.withinMs };
   return {
     caller,
     certificates: new CertificateLoader({ catalog, retrieval, requester }),
     devices,
+    secrets: new SealedSecrets({
+      catalog,
+      desk,
+      requester,
+      subject: caller.subject,
+      requestId,
+    }),
     maxEntities: answer.maxEntities,
     actions,
   };

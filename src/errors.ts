@@ -38,6 +38,10 @@ export const ERROR_CODES = {
     when: "a sealed field is asked for while `secrets.mode` is off",
     extensions: [],
   },
+  AUDIT_UNAVAILABLE: {
+    when: "a secret could not be handed out, because the audit record of it could not be written",
+    extensions: [],
+  },
   TOO_MANY_ENTITIES: {
     when: "more representations or ids than `answer.maxEntities`",
     extensions: ["limit"],

@@ -5,6 +5,7 @@ import { ConfigError, loadConfig } from "./config/index.ts";
 import { createLog } from "./log.ts";
 import { products } from "./providers/index.ts";
 import { startServer } from "./server/server.ts";
+import { StartError } from "./start-error.ts";
 
 const USAGE = `Usage: npm start -- --config FILE
 
@@ -70,6 +71,7 @@ main().catch((error: unknown) => {
 /** What the operating system refuses, a port in use say, is told in its own words; the stack is for our mistakes. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof StartError) return `Cannot start: ${error.message}`;
   return "code" in error && "syscall" in error
     ? `Cannot start: ${error.message}`
     : `${error.stack}`;

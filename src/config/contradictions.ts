@@ -25,6 +25,9 @@ export function findContradictions(
     ...findOpenDoor(tree),
     ...findMissingToken(tree),
     ...findJoinMistakes(tree, products),
+    ...findSharedHeaders(tree),
+    ...findMissingJwtKeys(tree),
+    ...findSecretsForAnybody(tree),
   ];
 }
 
@@ -96,4 +99,53 @@ function findMissingToken(tree: ConfigTree): Contradiction[] {
   const path = ["auth", "gateway", "token"];
   if (tree.valueAt(["auth", "mode"]) !== "gateway" || tree.valueAt(path) !== undefined) return [];
   return [{ path, message: "missing: auth.mode: gateway needs a token" }];
+}
+
+/** A header that means two things would let a caller write what the gateway should. */
+function findSharedHeaders(tree: ConfigTree): Contradiction[] {
+  const defaults = {
+    header: "x-gateway-token",
+    scopesHeader: "x-scopes",
+    subjectHeader: "x-subject",
+  };
+  const seen = new Set<string>();
+  return Object.entries(defaults).flatMap(([key, byDefault]) => {
+    const path = ["auth", "gateway", key];
+    const name = String(tree.valueAt(path) ?? byDefault).toLowerCase();
+    if (seen.has(name)) return [{ path, message: "another header of auth.gateway has this name" }];
+    seen.add(name);
+    return [];
+  });
+}
+
+function findMissingJwtKeys(tree: ConfigTree): Contradiction[] {
+  if (tree.valueAt(["auth", "mode"]) !== "jwt") return [];
+  const isSet = (key: string) => tree.valueAt(["auth", "jwt", key]) !== undefined;
+  const hasUrl = isSet("jwksUrl");
+  const missing = (key: string, why: string): Contradiction[] =>
+    isSet(key) ? [] : [{ path: ["auth", "jwt", key], message: `missing: ${why}` }];
+  return [
+    ...(hasUrl === isSet("publicKeyFile")
+      ? [
+          {
+            path: ["auth", "jwt", hasUrl ? "publicKeyFile" : "jwksUrl"],
+            message: hasUrl
+              ? "auth.jwt.jwksUrl is set as well; keys come from one of the two"
+              : "missing: auth.mode: jwt needs jwksUrl, or publicKeyFile",
+          },
+        ]
+      : []),
+    ...missing("issuer", "auth.mode: jwt needs the issuer whose tokens are accepted"),
+    ...missing(
+      "audience",
+      "auth.mode: jwt needs the audience, or tokens for others would be accepted",
+    ),
+  ];
+}
+
+function findSecretsForAnybody(tree: ConfigTree): Contradiction[] {
+  const path = ["secrets", "mode"];
+  const mode = tree.valueAt(["auth", "mode"]) ?? "none";
+  if (tree.valueAt(path) !== "sealed" || mode !== "none") return [];
+  return [{ path, message: "secrets.mode: sealed needs auth.mode jwt or gateway, came none" }];
 }

@@ -1,6 +1,6 @@
 // Reads the configuration file and reports everything that is wrong with it at once.
 import { readFile, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { ConfigError, type ConfigPath, type ConfigProblem, toPathText } from "./config-error.ts";
 import { type ConfigurableProduct, createAnyConnectionSchema } from "./connections.ts";
@@ -55,7 +55,19 @@ export async function loadConfig(path: string, options: LoadConfigOptions): Prom
     if (!wrong.has(where)) problems.push({ line: tree.lineOf(path), path: where, message });
   }
   if (problems.length > 0 || result.config === undefined) throw new ConfigError(path, problems);
-  return result.config;
+  return resolvePaths(result.config, dirname(path));
+}
+
+/** Paths start from the folder of the file, as those of `${file:PATH}` do. */
+function resolvePaths(config: Config, folder: string): Config {
+  const { join, auth, secrets } = config;
+  const toFull = (path: string | undefined) => path && resolve(folder, path);
+  return {
+    ...config,
+    join: { ...join, directory: { ...join.directory, file: toFull(join.directory.file) } },
+    auth: { ...auth, jwt: { ...auth.jwt, publicKeyFile: toFull(auth.jwt.publicKeyFile) } },
+    secrets: { ...secrets, auditFile: toFull(secrets.auditFile) },
+  };
 }
 
 async function fetchText(path: string): Promise<string> {

@@ -11,6 +11,4 @@ export interface NotYetAvailable {
 export const NOT_YET_AVAILABLE: readonly NotYetAvailable[] = [
   { path: ["server", "explorer"], value: true },
   { path: ["join", "directory", "file"] },
-  { path: ["auth", "mode"], value: "jwt" },
-  { path: ["secrets", "mode"], value: "sealed" },
 ];

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Secret } from "../secret.ts";
 import { type ConfigurableProduct, createConnectionsSchema } from "./connections.ts";
 import {
+  filePath,
   mapping,
   numberFrom,
   oneOf,
@@ -44,15 +45,7 @@ export function createConfigSchema(products: readonly ConfigurableProduct[]) {
     })
       .prefault({})
       .describe("What the GraphQL schema says."),
-    secrets: mapping({
-      mode: oneOf(["off", "sealed"])
-        .default("off")
-        .describe(
-          "off drops secrets where the cloud's answer is decoded; sealed hands them out encrypted to the caller's key (default: off).",
-        ),
-    })
-      .prefault({})
-      .describe("What becomes of private keys and device secrets."),
+    secrets: createSecretsSchema(),
   }).describe("Configuration of the device certificates subgraph.");
 }
 
@@ -79,7 +72,6 @@ function createServerSchema() {
 }
 
 function createJoinSchema() {
-  const fileName = textLike(/^[^\0]+$/, "the path of a file");
   return mapping({
     typeName: textLike(GRAPHQL_NAME, "a GraphQL name")
       .default("Device")
@@ -121,7 +113,7 @@ function createJoinSchema() {
         .describe(
           "Rules that make certificate ids from device ids; the first match wins (default: none).",
         ),
-      file: fileName
+      file: filePath()
         .optional()
         .describe(
           "CSV (deviceId,certificateId) or NDJSON file, read again when it changes (default: none).",
@@ -196,6 +188,40 @@ function createRedisSchema() {
     .describe("What all replicas share.");
 }
 
+function createSecretsSchema() {
+  return mapping({
+    mode: oneOf(["off", "sealed"])
+      .default("off")
+      .describe(
+        "off drops secrets where the cloud's answer is decoded; sealed hands them out encrypted to the caller's key (default: off).",
+      ),
+    auditFile: filePath()
+      .optional()
+      .describe(
+        "File that each hand-out is recorded in before it is answered (default: none, standard error).",
+      ),
+    maxPerOperation: wholeNumber(1, 1000)
+      .default(100)
+      .describe("Most sealed fields of one operation; each costs a cloud call (default: 100)."),
+  })
+    .prefault({})
+    .describe("What becomes of private keys and device secrets.");
+}
+
+const JWT_ALGORITHMS = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+] as const;
+
 function createAuthSchema() {
   const text = textLike(/\S/, "a text that is not empty");
   return mapping({
@@ -208,12 +234,31 @@ function createAuthSchema() {
     jwt: mapping({
       jwksUrl: textLike(/^https?:\/\/\S+$/, "an http or https URL")
         .optional()
-        .describe("URL of the issuer's key set (default: none)."),
-      issuer: text.optional().describe("The iss claim that tokens must have (default: none)."),
-      audience: text.optional().describe("The aud claim that tokens must have (default: none)."),
+        .describe(
+          "URL of the issuer's key set; this or publicKeyFile is required for mode: jwt (default: none).",
+        ),
+      publicKeyFile: filePath()
+        .optional()
+        .describe(
+          "File with the issuer's public keys, PEM, JWK or JWKS, read again when it changes (default: none).",
+        ),
+      issuer: text
+        .optional()
+        .describe("The iss claim that tokens must have; required for mode: jwt (default: none)."),
+      audience: text
+        .optional()
+        .describe("The aud claim that tokens must have; required for mode: jwt (default: none)."),
+      algorithms: z
+        .array(oneOf(JWT_ALGORITHMS), { error: () => "a list" })
+        .min(1, { error: () => "a list of at least one" })
+        .optional()
+        .transform((names): readonly string[] => names ?? JWT_ALGORITHMS)
+        .describe("Signature algorithms that tokens may have (default: all of them)."),
       scopeClaim: text
         .default("scope")
-        .describe("The claim that lists the caller's scopes (default: scope)."),
+        .describe(
+          "The claim that lists the caller's scopes; realm.roles for one inside another (default: scope).",
+        ),
     })
       .prefault({})
       .describe("For mode: jwt."),
@@ -227,6 +272,11 @@ function createAuthSchema() {
       scopesHeader: createHeaderNameSchema()
         .default("x-scopes")
         .describe("Request header that carries the caller's scopes (default: x-scopes)."),
+      subjectHeader: createHeaderNameSchema()
+        .default("x-subject")
+        .describe(
+          "Request header that names the caller, for the audit of secrets (default: x-subject).",
+        ),
     })
       .prefault({})
       .describe("For mode: gateway."),

@@ -33,6 +33,11 @@ export function textLike(pattern: RegExp, expected: string) {
   return z.string({ error: () => expected }).regex(pattern, { error: () => expected });
 }
 
+/** A path that starts from the folder of the configuration file, unless it starts with a slash. */
+export function filePath() {
+  return textLike(/^[^\0]+$/, "the path of a file");
+}
+
 export function oneOf<const Word extends string>(words: readonly [Word, ...Word[]]) {
   return z.enum(words, { error: () => toChoice(words) });
 }

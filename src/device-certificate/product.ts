@@ -6,6 +6,7 @@ import type { CloudCaller } from "../providers/caller.ts";
 import type { CredentialSource } from "../providers/credentials.ts";
 import type { Transport } from "../providers/transport.ts";
 import type { CallLimit, CallTicket } from "../quota/quota.ts";
+import type { Secret } from "../secret.ts";
 import type { CertificateFacts, DeviceCertificate } from "./device-certificate.ts";
 import type { SegmentForm } from "./id-text.ts";
 import type { Sharing } from "./sharing.ts";
@@ -69,6 +70,22 @@ export interface CertificateReading {
   readonly isRedacted?: boolean;
 }
 
+/** What one secret of a certificate is asked for. */
+export interface SecretRequest {
+  /** As in `CertificateRequest`. */
+  readonly key: readonly string[];
+  /** To be given to the call that is made for this request. */
+  readonly ticket: CallTicket;
+  /** Whether anybody still waits for it when the call's turn comes. */
+  readonly isNeeded: () => boolean;
+}
+
+/**
+ * Reads a secret with a call of its own that no other request shares, and keeps nothing of it.
+ * `null` when the cloud has no such certificate, or no such secret of it.
+ */
+export type FetchSecret = (request: SecretRequest) => Promise<Secret | null>;
+
 /** A product on one connection. */
 export interface CertificateSource {
   /**
@@ -77,6 +94,8 @@ export interface CertificateSource {
    * `null` when the cloud has no such certificate, rejected with a `ProviderError` or a `RequestError`.
    */
   fetch(requests: readonly CertificateRequest[]): Promise<CertificateReading | null>[];
+  /** By the names that its sealed fields ask with; used only while `secrets.mode` is sealed. By default there are none. */
+  readonly secrets?: Readonly<Record<string, FetchSecret>>;
 }
 
 /** One cloud product: everything that the schema, the configuration and the retrieval need to know of it. */

@@ -1,6 +1,7 @@
 // Reads a cloud's JSON answer: only declared fields pass, and each must have its documented type or be absent.
 import { z } from "zod";
 import { type CallOrigin, ProviderError } from "../errors.ts";
+import { Secret } from "../secret.ts";
 import { CertificateNotFoundError } from "./vendor-errors.ts";
 
 const RETRY_SOON_MS = 100;
@@ -31,6 +32,12 @@ export const requiredInteger = z
 export const text = requiredText.catch(null);
 
 export const integer = requiredInteger.catch(null);
+
+/** A secret, out of reach from the moment it is read. Absent, `null` and empty are `null`. */
+export const secretText = z
+  .string()
+  .nullish()
+  .transform((value) => (value ? new Secret(value) : null));
 
 export const flag = z
   .boolean()

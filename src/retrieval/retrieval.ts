@@ -243,7 +243,11 @@ function toRetrieved({ reading, fetchedAt }: CachedReading, stale: boolean): Ret
   return { facts: reading?.facts ?? null, fetchedAt, stale };
 }
 
-function toTooLate({ product, connection }: ConnectedProduct, ticket: CallTicket): ProviderError {
+/** What is not there at the deadline. */
+export function toTooLate(
+  { product, connection }: ConnectedProduct,
+  ticket: CallTicket,
+): ProviderError {
   const origin = { provider: product.prefix, connection };
   if (ticket.isSent) {
     return new ProviderError("PROVIDER_TIMEOUT", {

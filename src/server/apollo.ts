@@ -9,6 +9,7 @@ import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from "gr
 import type { RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "./metrics.ts";
+import { withoutQuotedValues } from "./quoted-values.ts";
 
 export interface ApolloOptions {
   readonly schema: GraphQLSchema;
@@ -49,7 +50,9 @@ function toPublicError(
   log: Log,
 ): GraphQLFormattedError {
   const original = unwrapResolverError(error);
-  if (original instanceof GraphQLError) return formatted;
+  if (original instanceof GraphQLError) {
+    return { ...formatted, message: withoutQuotedValues(formatted.message) };
+  }
   log.error({ err: original, path: formatted.path }, "an operation failed unexpectedly");
   return {
     ...formatted,

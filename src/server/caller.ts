@@ -1,47 +1,52 @@
 // Who is asking: decided from the request's headers, before its body is read.
-import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import type { Config } from "../config/index.ts";
 import type { Caller } from "../context.ts";
+import type { Log } from "../log.ts";
 import { SCOPES } from "../scopes.ts";
+import { createGatewayAuthenticate } from "./gateway-caller.ts";
+import type { RequestHead } from "./request-head.ts";
 
-/** The caller that the headers prove, or `null`. */
-export type Authenticate = (headers: IncomingHttpHeaders) => Caller | null;
+/** What a request is answered with whose caller is not known. */
+export interface Denial {
+  /** 503 where nobody can be checked for the moment. */
+  readonly status: 401 | 503;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Never says which check failed: the log does, at the level debug. */
+  readonly message: string;
+}
+
+export type Authentication = { readonly caller: Caller } | { readonly denial: Denial };
+
+/** Finds the caller whom the headers prove. */
+export type Authenticate = (head: RequestHead) => Authentication | Promise<Authentication>;
 
 /** Without authentication everybody may read, but nobody gets personal data or secrets. */
-const ANYBODY: Caller = { scopes: new Set([SCOPES.read, SCOPES.operationsRead]) };
+const ANYBODY: Authentication = {
+  caller: { subject: null, scopes: new Set([SCOPES.read, SCOPES.operationsRead]) },
+};
 
-export function createAuthenticate({ mode, gateway }: Config["auth"]): Authenticate {
-  switch (mode) {
+/** Rejects when the keys that tokens are checked with are in a file that cannot be read. */
+export async function createAuthenticate(auth: Config["auth"], log: Log): Promise<Authenticate> {
+  switch (auth.mode) {
     case "none":
       return () => ANYBODY;
-    case "gateway": {
-      const accepted = gateway.token.map((token) => toDigest(token.reveal()));
-      return (headers) => {
-        const token = headers[gateway.header];
-        if (typeof token !== "string") return null;
-        // Compared as digests, in a time that tells neither the length nor how much of it was right.
-        const digest = toDigest(token);
-        const matches = accepted.map((expected) => timingSafeEqual(expected, digest));
-        return matches.includes(true) ? { scopes: toScopes(headers[gateway.scopesHeader]) } : null;
-      };
+    case "gateway":
+      return createGatewayAuthenticate(auth.gateway);
+    case "jwt": {
+      // Loaded only where it is needed: it makes the start longer.
+      const { createJwtAuthenticate } = await import("./jwt-caller.ts");
+      return createJwtAuthenticate(auth.jwt, log);
     }
-    case "jwt":
-      throw new Error("auth.mode jwt is refused when the configuration is read");
   }
 }
 
-function toDigest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
-}
-
-/** A list separated by spaces or commas; a header sent twice arrives joined by commas. */
-function toScopes(header: string | string[] | undefined): ReadonlySet<string> {
-  return new Set(
-    [header ?? []]
-      .flat()
-      .join(" ")
-      .split(/[\s,]+/)
-      .filter(Boolean),
-  );
+/** The scheme is what a caller should have used. */
+export function toUnauthenticated(scheme: string): Authentication {
+  return {
+    denial: {
+      status: 401,
+      headers: { "www-authenticate": scheme },
+      message: "There is no valid caller.",
+    },
+  };
 }

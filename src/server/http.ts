@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Caller, RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
 import type { Authenticate } from "./caller.ts";
+import { toRequestId } from "./request-head.ts";
 
 /** A thousand ids take about 70 kB. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -12,7 +13,7 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 export interface HttpOptions {
   readonly apollo: ApolloServer<RequestContext>;
   readonly authenticate: Authenticate;
-  readonly createContext: (caller: Caller) => RequestContext;
+  readonly createContext: (caller: Caller, requestId: string) => RequestContext;
   readonly log: Log;
 }
 
@@ -41,9 +42,12 @@ export function createHttp({
     if (isClosing) reply.header("connection", "close");
   });
   http.addHook("onRequest", async (request, reply) => {
-    const caller = authenticate(request.headers);
-    if (caller === null) return refuse(reply, 401, "UNAUTHENTICATED", "There is no valid caller.");
-    callers.set(request, caller);
+    const known = await authenticate(request.raw);
+    if ("denial" in known) {
+      const { status, headers, message } = known.denial;
+      return refuse(reply.headers(headers), status, "UNAUTHENTICATED", message);
+    }
+    callers.set(request, known.caller);
   });
   http.setNotFoundHandler((_request, reply) =>
     refuse(reply, 404, "NOT_FOUND", "There is nothing here; GraphQL is at /graphql."),
@@ -61,7 +65,7 @@ export function createHttp({
       context: async (request) => {
         const caller = callers.get(request);
         if (caller === undefined) throw new Error("a request without a caller");
-        return createContext(caller);
+        return createContext(caller, toRequestId(request.raw));
       },
     }),
   });

@@ -10,6 +10,7 @@ import { connectProducts } from "../providers/connect.ts";
 import { CertificateCache } from "../retrieval/certificate-cache.ts";
 import { Retrieval } from "../retrieval/retrieval.ts";
 import { createSchema } from "../schema.ts";
+import type { SecretsDesk } from "../secrets/secrets-desk.ts";
 import { createAdmin, Readiness } from "./admin.ts";
 import { createApollo } from "./apollo.ts";
 import { createAuthenticate } from "./caller.ts";
@@ -51,6 +52,7 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
     onCall: metrics.onCall,
   });
   const { patterns } = config.join.directory;
+  const secretsDesk = await openSecrets(config, log);
   const subgraph: Subgraph = {
     catalog: new CertificateCatalog(connected.products),
     retrieval: new Retrieval({
@@ -59,6 +61,7 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
       shared: shared?.readings,
     }),
     devices: createDeviceDirectory({ patterns, connected: connected.products }),
+    secretsDesk,
     actions: connected.actions,
     answer: config.answer,
   };
@@ -68,8 +71,8 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
   await apollo.start();
   const http = createHttp({
     apollo,
-    authenticate: createAuthenticate(config.auth),
-    createContext: (caller) => createRequestContext(subgraph, caller),
+    authenticate: await createAuthenticate(config.auth, log),
+    createContext: (caller, requestId) => createRequestContext(subgraph, caller, requestId),
     log,
   });
   const url = `${await http.listen({ host, port })}/graphql`;
@@ -84,9 +87,17 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
       await apollo.stop();
       await connected.close();
       await shared?.close();
+      await secretsDesk?.close();
       await admin.close();
     })();
     return ended;
   };
   return { url, adminUrl, drain: () => end(drainSeconds), close: () => end(0) };
+}
+
+/** Loaded only where secrets are handed out: it makes the start longer. */
+async function openSecrets({ secrets, auth }: Config, log: Log): Promise<SecretsDesk | undefined> {
+  if (secrets.mode === "off") return undefined;
+  const { openSecretsDesk } = await import("../secrets/secrets-desk.ts");
+  return openSecretsDesk({ ...secrets, authentication: auth.mode, log });
 }

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of the configuration
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createConfigFiles, MINIMAL } from "./config-files.ts";
@@ -63,12 +64,44 @@ describe("a configuration", () => {
       auth: {
         mode: "none",
         allowAnonymous: false,
-        jwt: { scopeClaim: "scope" },
-        gateway: { header: "x-gateway-token", token: [], scopesHeader: "x-scopes" },
+        jwt: {
+          scopeClaim: "scope",
+          algorithms: [
+            "RS256",
+            "RS384",
+            "RS512",
+            "PS256",
+            "PS384",
+            "PS512",
+            "ES256",
+            "ES384",
+            "ES512",
+            "EdDSA",
+            "Ed25519",
+          ],
+        },
+        gateway: {
+          header: "x-gateway-token",
+          token: [],
+          scopesHeader: "x-scopes",
+          subjectHeader: "x-subject",
+        },
       },
       schema: { authorizationDirectives: true },
-      secrets: { mode: "off" },
+      secrets: { mode: "off", maxPerOperation: 100 },
     });
+  });
+
+  it("names files from its own folder on, unless they start with a slash", async () => {
+    const path = await files.write("config.yaml", "");
+    const load = (file: string) =>
+      files.load(
+        `${MINIMAL}secrets: { auditFile: ${file} }\nauth: { jwt: { publicKeyFile: ${file} } }\n`,
+      );
+    const relative = await load("kept/audit.log");
+    expect(relative.secrets.auditFile).toBe(join(dirname(path), "kept/audit.log"));
+    expect(relative.auth.jwt.publicKeyFile).toBe(join(dirname(path), "kept/audit.log"));
+    expect((await load("/var/log/audit.log")).secrets.auditFile).toBe("/var/log/audit.log");
   });
 
   it("may be written out in full with every default, which changes nothing", async () => {
@@ -190,7 +223,7 @@ describe("auth.mode: gateway", () => {
 });
 
 describe("auth.mode: none", () => {
-  it.each(["127.0.0.1", "127.8.8.8", '"::1"', "localhost"])(
+  it.each(["127.0.0.1", "127.8.8.8", '"::1"', '"::ffff:127.0.0.1"', "localhost", "LocalHost"])(
     "serves on loopback: %s",
     async (host) => {
       await expect(files.load(`${MINIMAL}server: { host: ${host} }\n`)).resolves.toBeDefined();

@@ -41,7 +41,7 @@ secrets: { mode: sealed }
       '  line 10  connections[1].cloud                    expected one of tencent, aliyun, came "azure"',
       "  line 10  connections[1].credentials              missing: expected a mapping with accessKeyId and accessKeySecret, or with source: chain",
       '  line 11  connections[1].name                     expected 1 to 64 letters, digits, dots, hyphens and underscores, came "a b"',
-      "  line 13  secrets.mode                            secrets.mode: sealed is not available yet in this version; leave it out",
+      "  line 13  secrets.mode                            secrets.mode: sealed needs auth.mode jwt or gateway, came none",
     ]);
   });
 
@@ -179,8 +179,6 @@ describe("YAML", () => {
 
 describe("rules between keys", () => {
   it.each([
-    ["auth: { mode: jwt }", "auth.mode"],
-    ["secrets: { mode: sealed }", "secrets.mode"],
     ["join: { directory: { file: devices.csv } }", "join.directory.file"],
     ["server: { explorer: true }", "server.explorer"],
     ["server: { explorer: '${X:-true}' }", "server.explorer"],
@@ -190,14 +188,23 @@ describe("rules between keys", () => {
     expect(others).toEqual([]);
   });
 
-  it.each(["0.0.0.0", '"::"', "192.168.1.1", "example.com", "128.0.0.1", "127.example.com"])(
-    "auth.mode: none is refused on %s",
-    async (host) => {
-      expect(await refuse(`${MINIMAL}server: { host: ${host} }\n`)).toEqual([
-        expect.stringMatching(/^server\.host: auth\.mode: none is refused .* auth\.allowAnonymous/),
-      ]);
-    },
-  );
+  it.each([
+    "0.0.0.0",
+    '"::"',
+    '"0:0:0:0:0:0:0:0"',
+    '"::ffff:0.0.0.0"',
+    "192.168.1.1",
+    "example.com",
+    "128.0.0.1",
+    "127.example.com",
+    "'127.1'",
+    "localhost.example.com",
+    "localhost.",
+  ])("auth.mode: none is refused on %s", async (host) => {
+    expect(await refuse(`${MINIMAL}server: { host: ${host} }\n`)).toEqual([
+      expect.stringMatching(/^server\.host: auth\.mode: none is refused .* auth\.allowAnonymous/),
+    ]);
+  });
 
   it("auth.mode: gateway needs one or two tokens of at least 16 characters", async () => {
     const gateway = (token: string) =>
@@ -221,6 +228,61 @@ describe("rules between keys", () => {
       expect(lines[0]).toMatch(/^auth\.gateway\.token/);
       expect(lines[0]).toContain(expected);
     }
+  });
+
+  it("auth.mode: jwt needs keys, and whose tokens for whom", async () => {
+    const jwt = (keys: string) => refuse(`${MINIMAL}auth: { mode: jwt, jwt: { ${keys} } }\n`);
+    const whom = "issuer: https://issuer.example, audience: certificates";
+    expect(await jwt("")).toEqual([
+      "auth.jwt.jwksUrl: missing: auth.mode: jwt needs jwksUrl, or publicKeyFile",
+      expect.stringMatching(/^auth\.jwt\.issuer: missing/),
+      expect.stringMatching(/^auth\.jwt\.audience: missing/),
+    ]);
+    expect(await jwt(`${whom}, jwksUrl: http://127.0.0.1/keys, publicKeyFile: keys.pem`)).toEqual([
+      "auth.jwt.publicKeyFile: auth.jwt.jwksUrl is set as well; keys come from one of the two",
+    ]);
+    for (const keys of ["jwksUrl: http://127.0.0.1/keys", "publicKeyFile: keys.pem"]) {
+      await expect(
+        files.load(`${MINIMAL}auth: { mode: jwt, jwt: { ${whom}, ${keys} } }\n`),
+      ).resolves.toBeDefined();
+    }
+  });
+
+  it.each(["none", "HS256", "HS512", "RSA-OAEP", "rs256"])(
+    "tokens are not signed with %s",
+    async (algorithm) => {
+      expect(await refuse(`${MINIMAL}auth: { jwt: { algorithms: [${algorithm}] } }\n`)).toEqual([
+        expect.stringMatching(/^auth\.jwt\.algorithms\[0\]: expected one of RS256/),
+      ]);
+    },
+  );
+
+  it("the headers of a gateway have names of their own, in whichever case", async () => {
+    const gateway = (keys: string) => refuse(`${MINIMAL}auth: { gateway: { ${keys} } }\n`);
+    for (const [keys, path] of [
+      ["header: X-Scopes", "scopesHeader"],
+      ["scopesHeader: X-Gateway-Token", "scopesHeader"],
+      ["subjectHeader: x-SCOPES", "subjectHeader"],
+    ] as const) {
+      expect(await gateway(keys)).toEqual([
+        `auth.gateway.${path}: another header of auth.gateway has this name`,
+      ]);
+    }
+  });
+
+  it("secrets.mode: sealed needs callers who are known", async () => {
+    const token = "0123456789abcdef";
+    expect(await refuse(`${MINIMAL}secrets: { mode: sealed }\n`)).toEqual([
+      "secrets.mode: secrets.mode: sealed needs auth.mode jwt or gateway, came none",
+    ]);
+    expect(
+      await refuse(`${MINIMAL}auth: { allowAnonymous: true }\nsecrets: { mode: sealed }\n`),
+    ).toHaveLength(1);
+    await expect(
+      files.load(
+        `${MINIMAL}auth: { mode: gateway, gateway: { token: ${token} } }\nsecrets: { mode: sealed }\n`,
+      ),
+    ).resolves.toBeDefined();
   });
 
   it("server.port and server.adminPort differ, unless both are any free port", async () => {

@@ -11,3 +11,14 @@ export function catchError(call: () => unknown): GraphQLError {
   }
   throw new Error("Expected a GraphQL error, got none");
 }
+
+/** Answers the GraphQL error that a promise is rejected with. */
+export async function catchRejection(promise: Promise<unknown>): Promise<GraphQLError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof GraphQLError) return error;
+    throw error;
+  }
+  throw new Error("Expected a GraphQL error, got none");
+}

@@ -3,7 +3,7 @@ import {
   type FactsOf,
   X509DeviceCertificate,
 } from "../../../device-certificate/device-certificate.ts";
-import { refuseSecret, SealedField } from "../../../device-certificate/sealed-secret.ts";
+import { SealedField, type SealingContext } from "../../../device-certificate/sealed-field.ts";
 import { toSharing, X509_SHARING } from "../../../device-certificate/sharing.ts";
 
 @Directive('@key(fields: "id")')
@@ -32,8 +32,8 @@ export class AliyunIotDeviceCertificate extends X509DeviceCertificate {
   readonly certSn!: string | null;
 
   @SealedField("The device's private key")
-  sealedPrivateKey(_recipient: string): string | null {
-    return refuseSecret();
+  sealedPrivateKey(recipient: string, { secrets }: SealingContext): Promise<string | null> {
+    return secrets.seal(this.id, "privateKey", recipient);
   }
 }
 

@@ -5,7 +5,7 @@ import { aliyunCloud } from "../cloud.ts";
 import { AliyunIotDeviceCertificate, SHARING } from "./certificate.ts";
 import { createAliyunIotClient } from "./client.ts";
 import { queryDeviceCert } from "./limits.ts";
-import { toFacts } from "./mapper.ts";
+import { READY, toFacts } from "./mapper.ts";
 
 export const aliyunIot: CertificateProduct = {
   prefix: "aliyun-iot",
@@ -55,6 +55,17 @@ export const aliyunIot: CertificateProduct = {
             hasDetail: true,
           };
         }),
+      secrets: {
+        privateKey: async ({ key: [productKey = "", deviceName = ""], ticket, isNeeded }) => {
+          const info = await caller
+            .call(() => client.queryPrivateKey(productKey, deviceName, iotInstanceId), {
+              tickets: [ticket],
+              isNeeded,
+            })
+            .catch(toNullWhenNotFound);
+          return info?.Status === READY ? info.PrivateKey : null;
+        },
+      },
     };
   },
 };

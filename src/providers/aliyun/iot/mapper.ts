@@ -6,7 +6,8 @@ import type { DeviceCertInfo } from "./client.ts";
 
 /** 0: being generated, 1: generation failed, 2: ready. */
 const STATUS: readonly DeviceCertificateStatus[] = ["PENDING", "FAILED", "ACTIVE"];
-const READY = 2;
+/** Only then do the cloud's texts mean anything. */
+export const READY = 2;
 
 export interface IotDeviceKey {
   readonly productKey: string;

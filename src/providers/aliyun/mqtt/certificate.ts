@@ -1,6 +1,6 @@
 import { Directive, Field, ID, ObjectType } from "type-graphql";
 import { DeviceCertificate, type FactsOf } from "../../../device-certificate/device-certificate.ts";
-import { refuseSecret, SealedField } from "../../../device-certificate/sealed-secret.ts";
+import { SealedField, type SealingContext } from "../../../device-certificate/sealed-field.ts";
 import { CERTIFICATE_SHARING, toSharing } from "../../../device-certificate/sharing.ts";
 
 @Directive('@key(fields: "id")')
@@ -23,8 +23,11 @@ export class AliyunMqttDeviceCredential extends DeviceCertificate {
   readonly deviceAccessKeyId!: string | null;
 
   @SealedField("The secret half of the credential")
-  sealedDeviceAccessKeySecret(_recipient: string): string | null {
-    return refuseSecret();
+  sealedDeviceAccessKeySecret(
+    recipient: string,
+    { secrets }: SealingContext,
+  ): Promise<string | null> {
+    return secrets.seal(this.id, "deviceAccessKeySecret", recipient);
   }
 }
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Connection } from "../../../device-certificate/product.ts";
 import type { CallOrigin } from "../../../errors.ts";
-import { integer, readAnswer, requiredObject, requiredText } from "../../answer.ts";
+import { integer, readAnswer, requiredObject, requiredText, secretText } from "../../answer.ts";
 import { createAliyunClient } from "../client.ts";
 import { ALIYUN_GATEWAY_ERRORS, ALIYUN_MQTT_ERRORS } from "../error-codes.ts";
 
@@ -17,8 +17,21 @@ const DeviceCredentialAnswer = z.object({
   }),
 });
 
+/** For handing out the secret: with what tells whose it is, and nothing else of the same answer. */
+const DeviceAccessKeySecretAnswer = z.object({
+  DeviceCredential: requiredObject({
+    ClientId: requiredText,
+    InstanceId: requiredText,
+    DeviceAccessKeySecret: secretText,
+  }),
+});
+
 export type DeviceCredential = NonNullable<
   z.output<typeof DeviceCredentialAnswer>["DeviceCredential"]
+>;
+
+export type DeviceAccessKeySecret = NonNullable<
+  z.output<typeof DeviceAccessKeySecretAnswer>["DeviceCredential"]
 >;
 
 export function createAliyunMqttClient(connection: Connection, origin: CallOrigin) {
@@ -29,17 +42,26 @@ export function createAliyunMqttClient(connection: Connection, origin: CallOrigi
     errorTables: [ALIYUN_MQTT_ERRORS, ALIYUN_GATEWAY_ERRORS],
   });
 
+  const request = (instanceId: string, clientId: string) =>
+    client.request("GetDeviceCredential", { InstanceId: instanceId, ClientId: clientId });
+
   return {
     /** `null` when the answer holds none. https://help.aliyun.com/document_detail/604857.html */
     async getDeviceCredential(
       instanceId: string,
       clientId: string,
     ): Promise<DeviceCredential | null> {
-      const answer = await client.request("GetDeviceCredential", {
-        InstanceId: instanceId,
-        ClientId: clientId,
-      });
+      const answer = await request(instanceId, clientId);
       return readAnswer(DeviceCredentialAnswer, answer, origin).DeviceCredential;
+    },
+
+    /** The same call for the secret half of the credential. */
+    async getDeviceAccessKeySecret(
+      instanceId: string,
+      clientId: string,
+    ): Promise<DeviceAccessKeySecret | null> {
+      const answer = await request(instanceId, clientId);
+      return readAnswer(DeviceAccessKeySecretAnswer, answer, origin).DeviceCredential;
     },
   };
 }

@@ -39,6 +39,16 @@ export const aliyunMqtt: CertificateProduct = {
     const origin = { provider: aliyunMqtt.prefix, connection: connection.name };
     const client = createAliyunMqttClient(connection, origin);
     const caller = connection.caller(getDeviceCredential);
+    /** Never another device's. */
+    const checkIdentity = (
+      { InstanceId, ClientId }: Readonly<Record<"InstanceId" | "ClientId", string | null>>,
+      instanceId: string,
+      clientId: string,
+    ) => {
+      if ((ClientId ?? clientId) !== clientId || (InstanceId ?? instanceId) !== instanceId) {
+        throw createMismatchError(origin);
+      }
+    };
 
     return {
       fetch: (requests) =>
@@ -47,12 +57,26 @@ export const aliyunMqtt: CertificateProduct = {
             .call(() => client.getDeviceCredential(instanceId, clientId), { tickets: [ticket] })
             .catch(toNullWhenNotFound);
           if (credential === null) return null;
-          const { InstanceId, ClientId } = credential;
-          if ((ClientId ?? clientId) !== clientId || (InstanceId ?? instanceId) !== instanceId) {
-            throw createMismatchError(origin);
-          }
+          checkIdentity(credential, instanceId, clientId);
           return { facts: toFacts(instanceId, clientId, credential), hasDetail: true };
         }),
+      secrets: {
+        deviceAccessKeySecret: async ({
+          key: [instanceId = "", clientId = ""],
+          ticket,
+          isNeeded,
+        }) => {
+          const credential = await caller
+            .call(() => client.getDeviceAccessKeySecret(instanceId, clientId), {
+              tickets: [ticket],
+              isNeeded,
+            })
+            .catch(toNullWhenNotFound);
+          if (credential === null) return null;
+          checkIdentity(credential, instanceId, clientId);
+          return credential.DeviceAccessKeySecret;
+        },
+      },
     };
   },
 };

@@ -10,7 +10,9 @@ import {
   readAnswer,
   readItems,
   requiredInteger,
+  requiredObject,
   requiredText,
+  secretText,
   text,
 } from "../../answer.ts";
 import { createTencentClient } from "../client.ts";
@@ -110,10 +112,17 @@ const CertificateDetail = CertificateItem.extend({
   }),
 });
 
+/** For handing out the secret: with what tells whose it is, and nothing else of the same answer. */
+const KeyPasswordAnswer = z.object({
+  CertificateId: requiredText,
+  SubmittedData: requiredObject({ KeyPassword: secretText }),
+});
+
 /** What both calls say of one certificate. */
 export type CertificateItem = z.output<typeof CertificateItem>;
 /** What the single call says beyond that. */
 export type CertificateDetail = z.output<typeof CertificateDetail>;
+export type KeyPasswordAnswer = z.output<typeof KeyPasswordAnswer>;
 export type DvAuth = z.output<typeof DvAuth>;
 export type SubmittedData = NonNullable<CertificateDetail["SubmittedData"]>;
 
@@ -133,6 +142,12 @@ export function createTencentSslClient(connection: Connection, origin: CallOrigi
     async describeCertificate(certificateId: string): Promise<CertificateDetail> {
       const answer = await client.request("DescribeCertificate", { CertificateId: certificateId });
       return readAnswer(CertificateDetail, answer, origin);
+    },
+
+    /** The same call for the password of the private key that was handed in. */
+    async describeKeyPassword(certificateId: string): Promise<KeyPasswordAnswer> {
+      const answer = await client.request("DescribeCertificate", { CertificateId: certificateId });
+      return readAnswer(KeyPasswordAnswer, answer, origin);
     },
 
     /** https://cloud.tencent.com/document/api/400/41671 */

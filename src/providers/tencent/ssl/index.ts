@@ -1,4 +1,5 @@
 // Tencent Cloud SSL Certificates.
+import { joinSegments } from "../../../device-certificate/id-text.ts";
 import type { CertificateProduct } from "../../../device-certificate/product.ts";
 import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
 import { createBatchedSource } from "../../batched-source.ts";
@@ -36,7 +37,7 @@ export const tencentSsl: CertificateProduct = {
     const client = createTencentSslClient(connection, origin);
     const single = connection.caller(describeCertificate);
 
-    return createBatchedSource<CertificateItem>({
+    const source = createBatchedSource<CertificateItem>({
       single,
       list: connection.caller(describeCertificates),
       memory: createListingMemory(origin, connection.log),
@@ -54,8 +55,22 @@ export const tencentSsl: CertificateProduct = {
         // An answer without an id is how the cloud may say that there is none.
         if (!detail?.CertificateId) return null;
         if (detail.CertificateId !== certificateId) throw createMismatchError(origin);
-        return { facts: toFactsOfDetail(detail), hasDetail: true };
+        const id = joinSegments(origin.provider, origin.connection, [certificateId]);
+        return { facts: toFactsOfDetail(detail, id), hasDetail: true };
       },
     });
+    return {
+      ...source,
+      secrets: {
+        keyPassword: async ({ key: [certificateId = ""], ticket, isNeeded }) => {
+          const detail = await single
+            .call(() => client.describeKeyPassword(certificateId), { tickets: [ticket], isNeeded })
+            .catch(toNullWhenNotFound);
+          if (!detail?.CertificateId) return null;
+          if (detail.CertificateId !== certificateId) throw createMismatchError(origin);
+          return detail.SubmittedData?.KeyPassword ?? null;
+        },
+      },
+    };
   },
 };

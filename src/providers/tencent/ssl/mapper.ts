@@ -36,7 +36,11 @@ export function toFactsOfItem(item: CertificateItem): FactsOf<TencentSslCertific
   };
 }
 
-export function toFactsOfDetail(detail: CertificateDetail): FactsOf<TencentSslCertificate> {
+/** `id` is the certificate's id in the graph. */
+export function toFactsOfDetail(
+  detail: CertificateDetail,
+  id: string,
+): FactsOf<TencentSslCertificate> {
   const dvAuth = detail.DvAuthDetail;
   return {
     ...toListedFacts(detail),
@@ -51,7 +55,7 @@ export function toFactsOfDetail(detail: CertificateDetail): FactsOf<TencentSslCe
     },
     dvRevokeAuth: detail.DvRevokeAuthDetail?.map(toDvAuth) ?? null,
     vulnerabilityReport: detail.VulnerabilityReport,
-    submittedData: detail.SubmittedData && toSubmittedData(detail.SubmittedData),
+    submittedData: detail.SubmittedData && toSubmittedData(detail.SubmittedData, id),
   };
 }
 
@@ -129,8 +133,9 @@ function toDvAuth(auth: DvAuth): TencentSslDvAuth {
   };
 }
 
-function toSubmittedData(data: SubmittedData): SubmittedDataFacts {
+function toSubmittedData(data: SubmittedData, id: string): SubmittedDataFacts {
   return {
+    ofCertificate: id,
     csrType: data.CsrType,
     csrContent: data.CsrContent,
     certificateDomain: data.CertificateDomain,

@@ -1,6 +1,6 @@
 // The structures within a Tencent SSL certificate, with every field that the vendor documents.
 import { Field, Int, ObjectType } from "type-graphql";
-import { refuseSecret, SealedField } from "../../../device-certificate/sealed-secret.ts";
+import { SealedField, type SealingContext } from "../../../device-certificate/sealed-field.ts";
 
 @ObjectType({ description: "A tag of a Tencent Cloud resource." })
 export class TencentTag {
@@ -311,9 +311,12 @@ export class TencentSslSubmittedData {
   readonly verifyType!: string | null;
 
   @SealedField("The password of the private key that was handed in, KeyPassword,")
-  sealedKeyPassword(_recipient: string): string | null {
-    return refuseSecret();
+  sealedKeyPassword(recipient: string, { secrets }: SealingContext): Promise<string | null> {
+    return secrets.seal(this.ofCertificate, "keyPassword", recipient);
   }
+
+  /** Id of the certificate that it belongs to; no field of the graph. */
+  readonly ofCertificate!: string;
 }
 
 /** What the mapper says of it: all but the secret. */
