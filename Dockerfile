@@ -5,6 +5,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY explorer ./explorer
+COPY scripts ./scripts
+COPY test/operations ./test/operations
 # The emulator is for development: it must not be reachable in production.
 RUN npm run build && rm -rf dist/emulator dist/print-schema.js dist/print-schema.js.map
 

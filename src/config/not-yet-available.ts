@@ -9,6 +9,5 @@ export interface NotYetAvailable {
 }
 
 export const NOT_YET_AVAILABLE: readonly NotYetAvailable[] = [
-  { path: ["server", "explorer"], value: true },
   { path: ["join", "directory", "file"] },
 ];

@@ -26,9 +26,11 @@ async function main(): Promise<void> {
   const emulator = await startEmulator({ fleetSize: FLEET_SIZE, seed: "demo" });
   const config = createConfigSchema(products).parse({
     connections: toConnections(emulator),
-    server: readArguments(),
+    server: { ...readArguments(), explorer: true },
   });
-  const server = await startServer({ config, products, log: createLog("warn") });
+  const ids = emulator.fleet.products.map((product) => product.at(7).id);
+  const log = createLog("warn");
+  const server = await startServer({ config, products, log, exampleIds: ids });
 
   const stop = () => {
     process.stdout.write("\nStopping.\n");
@@ -37,10 +39,9 @@ async function main(): Promise<void> {
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
 
-  const ids = emulator.fleet.products.map((product) => product.at(7).id);
   const answer = await ask(server.url, ids);
   process.stdout.write(`
-The subgraph answers GraphQL at     ${server.url}
+The subgraph answers GraphQL at     ${server.url} (in a browser: GraphiQL)
 Health and metrics are at           ${server.adminUrl}/readyz and /metrics
 It asks an emulator of four cloud APIs, with ${FLEET_SIZE.toLocaleString("en")} certificates in each:
 ${describeOrigins(emulator)}

@@ -1,7 +1,12 @@
 // GraphQL over HTTP at /graphql.
 import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestAsyncHookHandler,
+} from "fastify";
 import type { Caller, RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
 import type { Authenticate } from "./caller.ts";
@@ -15,6 +20,8 @@ export interface HttpOptions {
   readonly authenticate: Authenticate;
   readonly createContext: (caller: Caller, requestId: string) => RequestContext;
   readonly log: Log;
+  /** Answers browsers that want a page, before anybody is asked who they are. */
+  readonly explorer?: onRequestAsyncHookHandler | undefined;
 }
 
 /** The engine must have been started. */
@@ -23,6 +30,7 @@ export function createHttp({
   authenticate,
   createContext,
   log,
+  explorer,
 }: HttpOptions): FastifyInstance {
   const http = Fastify({
     bodyLimit: MAX_BODY_BYTES,
@@ -41,6 +49,7 @@ export function createHttp({
   http.addHook("onSend", async (_request, reply) => {
     if (isClosing) reply.header("connection", "close");
   });
+  if (explorer) http.addHook("onRequest", explorer);
   http.addHook("onRequest", async (request, reply) => {
     const known = await authenticate(request.raw);
     if ("denial" in known) {

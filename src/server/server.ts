@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly config: Config;
   readonly products: readonly CertificateProduct[];
   readonly log: Log;
+  /** Certificates that the explorer's example operations ask for. */
+  readonly exampleIds?: readonly string[];
 }
 
 export interface Server {
@@ -34,7 +36,8 @@ export interface Server {
   close(): Promise<void>;
 }
 
-export async function startServer({ config, products, log }: ServerOptions): Promise<Server> {
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, products, log, exampleIds = [] } = options;
   const { host, port, adminPort, drainSeconds } = config.server;
   const readiness = new Readiness();
   const metrics = createMetrics();
@@ -69,11 +72,20 @@ export async function startServer({ config, products, log }: ServerOptions): Pro
   const { schema } = await createSchema({ products, authorizationDirectives, join: config.join });
   const apollo = createApollo({ schema, log, metrics });
   await apollo.start();
+  // Loaded only where it is needed, like what replicas share.
+  const explorer = config.server.explorer
+    ? await (await import("./explorer.ts")).createExplorer({
+        products,
+        auth: config.auth,
+        exampleIds,
+      })
+    : undefined;
   const http = createHttp({
     apollo,
     authenticate: await createAuthenticate(config.auth, log),
     createContext: (caller, requestId) => createRequestContext(subgraph, caller, requestId),
     log,
+    explorer,
   });
   const url = `${await http.listen({ host, port })}/graphql`;
   readiness.set();

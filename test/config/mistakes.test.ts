@@ -178,15 +178,14 @@ describe("YAML", () => {
 });
 
 describe("rules between keys", () => {
-  it.each([
-    ["join: { directory: { file: devices.csv } }", "join.directory.file"],
-    ["server: { explorer: true }", "server.explorer"],
-    ["server: { explorer: '${X:-true}' }", "server.explorer"],
-  ])("%s is not available yet", async (yaml, path) => {
-    const [line, ...others] = await refuse(`${MINIMAL}${yaml}\n`);
-    expect(line).toMatch(new RegExp(`^${path}: ${path}.* is not available yet in this version`));
-    expect(others).toEqual([]);
-  });
+  it.each([["join: { directory: { file: devices.csv } }", "join.directory.file"]])(
+    "%s is not available yet",
+    async (yaml, path) => {
+      const [line, ...others] = await refuse(`${MINIMAL}${yaml}\n`);
+      expect(line).toMatch(new RegExp(`^${path}: ${path}.* is not available yet in this version`));
+      expect(others).toEqual([]);
+    },
+  );
 
   it.each([
     "0.0.0.0",

@@ -6,12 +6,13 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Programs that tests start, and the Debian packages that bring them. */
-const PROGRAMS = { "redis-server": "redis-server", openssl: "openssl" };
+const PROGRAMS = { "redis-server": "redis-server", openssl: "openssl", chromium: "chromium" };
 
 /** Called by vitest once for the whole run. */
 export function setup(): void {
   // Builds what is missing.
   run("node", ["scripts/run.mjs", "print-schema", "--check"]);
+  run("node", ["scripts/build-explorer.mjs"]);
   const missing = Object.entries(PROGRAMS).flatMap(([program, name]) =>
     spawnSync(program, ["--version"]).error === undefined ? [] : [name],
   );

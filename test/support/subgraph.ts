@@ -35,10 +35,12 @@ export interface TestSubgraphOptions {
   readonly products?: readonly CertificateProduct[];
   /** Further sections of the configuration, as in the file. */
   readonly sections?: Readonly<Record<string, unknown>>;
+  /** What the explorer's example operations ask for. */
+  readonly exampleIds?: readonly string[];
 }
 
 export async function startTestSubgraph(options: TestSubgraphOptions): Promise<TestSubgraph> {
-  const { connections, products = allProducts, sections = {} } = options;
+  const { connections, products = allProducts, sections = {}, exampleIds = [] } = options;
   const config: Config = createConfigSchema(products).parse({
     server: { port: 0, adminPort: 0, drainSeconds: 0 },
     connections,
@@ -51,7 +53,8 @@ export async function startTestSubgraph(options: TestSubgraphOptions): Promise<T
       done();
     },
   });
-  const server = await startServer({ config, products, log: pino({ level: "debug" }, stream) });
+  const log = pino({ level: "debug" }, stream);
+  const server = await startServer({ config, products, log, exampleIds });
   return {
     ...server,
     logged: () => lines.join(""),
