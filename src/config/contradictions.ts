@@ -1,10 +1,9 @@
 // Rules between keys, checked on the values of the file whether or not other keys are wrong, so that all mistakes
 // come in one report.
 import { BlockList, isIP } from "node:net";
-import { type ConfigPath, toPathText } from "./config-error.ts";
+import type { ConfigPath } from "./config-error.ts";
 import type { ConfigurableProduct } from "./connections.ts";
 import { findJoinMistakes } from "./join-mistakes.ts";
-import { NOT_YET_AVAILABLE } from "./not-yet-available.ts";
 import { type ConfigTree, isContainer } from "./yaml-tree.ts";
 
 /** A mistake at a path, in a whole sentence. */
@@ -19,7 +18,6 @@ export function findContradictions(
   products: readonly ConfigurableProduct[],
 ): Contradiction[] {
   return [
-    ...findNotYetAvailable(tree),
     ...findEqualPorts(tree),
     ...findEqualNames(tree),
     ...findOpenDoor(tree),
@@ -39,19 +37,6 @@ function isLoopback(host: string): boolean {
   const version = isIP(host);
   if (version === 0) return host.toLowerCase() === "localhost";
   return LOOPBACK.check(host, version === 6 ? "ipv6" : "ipv4");
-}
-
-function findNotYetAvailable(tree: ConfigTree): Contradiction[] {
-  return NOT_YET_AVAILABLE.flatMap(({ path, value: refused }) => {
-    const value = tree.valueAt(path);
-    const isDefault =
-      refused === undefined
-        ? value === undefined || (Array.isArray(value) && value.length === 0)
-        : value !== refused;
-    if (isDefault) return [];
-    const what = refused === undefined ? toPathText(path) : `${toPathText(path)}: ${refused}`;
-    return [{ path, message: `${what} is not available yet in this version; leave it out` }];
-  });
 }
 
 function findEqualPorts(tree: ConfigTree): Contradiction[] {

@@ -1,7 +1,10 @@
 // Rules for the section `join`: names that the schema has already, and patterns that could never make an id.
+import { access, constants, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { createDevicePattern, type IdForm, PatternError } from "../device/device-pattern.ts";
 import type { ConfigPath } from "./config-error.ts";
 import type { ConfigurableProduct } from "./connections.ts";
+import { toReadFailure } from "./read-failure.ts";
 import { type ConfigTree, isContainer } from "./yaml-tree.ts";
 
 /** A mistake at a path, in a whole sentence. */
@@ -41,6 +44,20 @@ export function findJoinMistakes(
   products: readonly ConfigurableProduct[],
 ): JoinMistake[] {
   return [...findTakenNames(tree), ...findBadPatterns(tree, products)];
+}
+
+/** A file that is not there at the start would leave every device without certificates. */
+export async function findFileMistakes(tree: ConfigTree, folder: string): Promise<JoinMistake[]> {
+  const path = ["join", "directory", "file"];
+  const file = tree.valueAt(path);
+  if (typeof file !== "string" || tree.valueAt(["join", "source"]) === "external") return [];
+  try {
+    await access(resolve(folder, file), constants.R_OK);
+    const isFolder = (await stat(resolve(folder, file))).isDirectory();
+    return isFolder ? [{ path, message: "the file is a folder" }] : [];
+  } catch (error) {
+    return [{ path, message: `the file ${toReadFailure(error)}` }];
+  }
 }
 
 function findTakenNames(tree: ConfigTree): JoinMistake[] {

@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { ConfigError, type ConfigPath, type ConfigProblem, toPathText } from "./config-error.ts";
 import { type ConfigurableProduct, createAnyConnectionSchema } from "./connections.ts";
 import { findContradictions } from "./contradictions.ts";
+import { findFileMistakes } from "./join-mistakes.ts";
 import { toReadFailure } from "./read-failure.ts";
 import { describeExpectation, toProblems } from "./report-issues.ts";
 import { type Config, createConfigSchema } from "./schema.ts";
@@ -29,7 +30,8 @@ interface LoadConfigOptions {
 export async function loadConfig(path: string, options: LoadConfigOptions): Promise<Config> {
   const { products, env } = options;
   const text = await fetchText(path);
-  const tree = await readYaml(text, { env, folder: dirname(path) });
+  const folder = dirname(path);
+  const tree = await readYaml(text, { env, folder });
   const unreadable = findUnreadable(tree);
   if (unreadable !== undefined) throw new ConfigError(path, [...tree.problems, ...unreadable]);
 
@@ -50,12 +52,16 @@ export async function loadConfig(path: string, options: LoadConfigOptions): Prom
     problems.push(...toProblems(issue, tree));
   }
   const wrong = new Set(problems.map((problem) => problem.path));
-  for (const { path, message } of findContradictions(tree, products)) {
+  const contradictions = [
+    ...findContradictions(tree, products),
+    ...(await findFileMistakes(tree, folder)),
+  ];
+  for (const { path, message } of contradictions) {
     const where = toPathText(path);
     if (!wrong.has(where)) problems.push({ line: tree.lineOf(path), path: where, message });
   }
   if (problems.length > 0 || result.config === undefined) throw new ConfigError(path, problems);
-  return resolvePaths(result.config, dirname(path));
+  return resolvePaths(result.config, folder);
 }
 
 /** Paths start from the folder of the file, as those of `${file:PATH}` do. */

@@ -31,9 +31,11 @@ export interface CertificateReference {
 
 /** All products on all configured connections, by which ids are told apart. */
 export class CertificateCatalog {
+  readonly connected: readonly ConnectedProduct[];
   readonly #byPrefix = new Map<string, Map<string, ConnectedProduct>>();
 
   constructor(connected: readonly ConnectedProduct[]) {
+    this.connected = connected;
     for (const entry of connected) {
       const { prefix } = entry.product;
       const connections = this.#byPrefix.get(prefix) ?? new Map<string, ConnectedProduct>();

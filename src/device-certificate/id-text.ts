@@ -96,6 +96,8 @@ export function createSegmentError(
 }
 
 function encodeSegment(value: string): string {
+  // A directory has a million of them, and hardly one with anything to escape.
+  if (!value.includes(":") && !value.includes("%")) return value;
   return value.replaceAll("%", "%25").replaceAll(":", "%3A");
 }
 

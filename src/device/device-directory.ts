@@ -1,11 +1,13 @@
 // Which certificates a device has, told from its id.
-import type { ConnectedProduct } from "../device-certificate/certificate-id.ts";
+import type { CertificateCatalog, ConnectedProduct } from "../device-certificate/certificate-id.ts";
+import type { Log } from "../log.ts";
 import {
   createDevicePattern,
   type DevicePattern,
   type IdForm,
   type PatternTexts,
 } from "./device-pattern.ts";
+import { openDirectoryFile } from "./directory-file.ts";
 
 /** Knows the certificates of devices. */
 export interface DeviceDirectory {
@@ -14,18 +16,43 @@ export interface DeviceDirectory {
 }
 
 export interface DirectoryOptions {
-  readonly patterns: readonly PatternTexts[];
-  readonly connected: readonly ConnectedProduct[];
+  /** The section `join` of the configuration. */
+  readonly join: {
+    readonly source: "directory" | "external";
+    readonly directory: {
+      readonly patterns: readonly PatternTexts[];
+      /** The path of a file with device and certificate ids. */
+      readonly file?: string | undefined;
+    };
+  };
+  readonly catalog: CertificateCatalog;
+  readonly log: Log;
 }
 
-export function createDeviceDirectory({ patterns, connected }: DirectoryOptions): DeviceDirectory {
-  const forms = toIdForms(connected);
+export interface OpenDirectory extends DeviceDirectory {
+  close(): Promise<void>;
+}
+
+/** The file says it first; the patterns are for devices that it does not name. */
+export async function openDeviceDirectory({
+  join,
+  catalog,
+  log,
+}: DirectoryOptions): Promise<OpenDirectory> {
+  if (join.source === "external") return { findCertificateIds: () => [], close: async () => {} };
+  const { patterns, file: path } = join.directory;
+  const forms = toIdForms(catalog.connected);
   const rules = patterns.map((texts) => createDevicePattern(texts, forms));
+  const checkCertificateId = (id: string) => void catalog.resolveId(id);
+  const file = path ? await openDirectoryFile({ path, checkCertificateId, log }) : undefined;
   return {
     findCertificateIds: (deviceId) => {
+      const listed = file?.find(deviceId) ?? [];
+      if (listed.length > 0) return listed;
       const id = findFirst(rules, deviceId);
       return id === undefined ? [] : [id];
     },
+    close: async () => file?.close(),
   };
 }
 

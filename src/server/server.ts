@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { createRequestContext, type Subgraph } from "../context.ts";
-import { createDeviceDirectory } from "../device/device-directory.ts";
+import { openDeviceDirectory } from "../device/device-directory.ts";
 import { CertificateCatalog } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
@@ -54,16 +54,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     replicas: shared?.replicas,
     onCall: metrics.onCall,
   });
-  const { patterns } = config.join.directory;
   const secretsDesk = await openSecrets(config, log);
+  const catalog = new CertificateCatalog(connected.products);
+  const devices = await openDeviceDirectory({ join: config.join, catalog, log });
   const subgraph: Subgraph = {
-    catalog: new CertificateCatalog(connected.products),
+    catalog,
     retrieval: new Retrieval({
       cache: new CertificateCache(config.cache),
       log,
       shared: shared?.readings,
     }),
-    devices: createDeviceDirectory({ patterns, connected: connected.products }),
+    devices,
     secretsDesk,
     actions: connected.actions,
     answer: config.answer,
@@ -98,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await http.close();
       await apollo.stop();
       await connected.close();
+      await devices.close();
       await shared?.close();
       await secretsDesk?.close();
       await admin.close();

@@ -2,7 +2,6 @@ import "reflect-metadata";
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { toConfigJsonSchema } from "../../src/config/index.ts";
-import { NOT_YET_AVAILABLE } from "../../src/config/not-yet-available.ts";
 import { products } from "../../src/providers/index.ts";
 import { createConfigFiles } from "./config-files.ts";
 import { toSchemaKeys } from "./schema-keys.ts";
@@ -47,12 +46,5 @@ describe("docs/configuration.md", () => {
     const rows = documented.filter((path) => !path.includes("$"));
     expect(rows.length).toBeGreaterThan(40);
     expect(rows.filter((path) => !known.has(path))).toEqual([]);
-  });
-
-  it("says what is not available yet, in the row of its key", () => {
-    for (const { path } of NOT_YET_AVAILABLE) {
-      const row = page.split("\n").find((line) => line.startsWith(`| \`${path.join(".")}\` |`));
-      expect(row, path.join(".")).toMatch(/not available yet/i);
-    }
   });
 });

@@ -178,15 +178,6 @@ describe("YAML", () => {
 });
 
 describe("rules between keys", () => {
-  it.each([["join: { directory: { file: devices.csv } }", "join.directory.file"]])(
-    "%s is not available yet",
-    async (yaml, path) => {
-      const [line, ...others] = await refuse(`${MINIMAL}${yaml}\n`);
-      expect(line).toMatch(new RegExp(`^${path}: ${path}.* is not available yet in this version`));
-      expect(others).toEqual([]);
-    },
-  );
-
   it.each([
     "0.0.0.0",
     '"::"',

@@ -1,8 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Emulator, startEmulator } from "../../src/emulator/index.ts";
+import { makeFolder } from "../support/process.ts";
 import { startTestSubgraph, type TestSubgraph, toConnections } from "../support/subgraph.ts";
 
 const TOKEN = "not-a-real-token-0001";
+const PATTERNS = [
+  { device: "{p}.{d}", certificate: "aliyun-iot:default:{p}:{d}" },
+  { device: "ssl-{id}", certificate: "tencent-ssl:default:{id}" },
+];
 const DEVICES = `query ($representations: [_Any!]!) {
   _entities(representations: $representations) {
     ... on Device {
@@ -24,18 +31,14 @@ let ids: readonly string[];
 beforeAll(async () => {
   emulator = await startEmulator({ fleetSize: 40, seed: "devices", quotas: "off" });
   const connections = toConnections(emulator, { callsPerSecond: 1000 });
-  const start = (join: unknown, sections = {}) =>
+  const start = (names: unknown, sections = {}) =>
     startTestSubgraph({
       connections,
-      sections: { join, answer: { maxEntities: 20, withinMs: 1500 }, ...sections },
+      sections: { join: names, answer: { maxEntities: 20, withinMs: 1500 }, ...sections },
     });
-  const patterns = [
-    { device: "{p}.{d}", certificate: "aliyun-iot:default:{p}:{d}" },
-    { device: "ssl-{id}", certificate: "tencent-ssl:default:{id}" },
-  ];
   [external, directory, guarded] = await Promise.all([
     start({ source: "external" }),
-    start({ directory: { patterns } }),
+    start({ directory: { patterns: PATTERNS } }),
     start({ source: "external" }, { auth: { mode: "gateway", gateway: { token: TOKEN } } }),
   ]);
   ids = emulator.fleet.aliyunIot.ids();
@@ -92,6 +95,33 @@ describe("a device with join.source: directory", () => {
       { id: "stranger", ...none },
       { id: "42", ...none },
     ]);
+  });
+
+  it("has the certificates of its rows in the file, and patterns are for devices without a row", async () => {
+    const [productKey, deviceName] = emulator.fleet.aliyunIot.at(5).key;
+    const file = join(await makeFolder(), "devices.csv");
+    await writeFile(
+      file,
+      `deviceId,certificateId\n7,${ids[1]}\nssl-x,${ids[2]}\n7,${ids[0]}\n7,x\n`,
+    );
+    const subgraph = await startTestSubgraph({
+      connections: toConnections(emulator),
+      sections: { join: { directory: { patterns: PATTERNS, file } } },
+    });
+    onTestFinished(() => subgraph.close());
+    const { data, errors } = await ask(subgraph, [
+      device(7),
+      device("ssl-x"),
+      device(`${productKey}.${deviceName}`),
+      device("8"),
+    ]);
+    expect(errors).toBeUndefined();
+    expect(
+      data._entities.map(({ certificates }: { certificates: unknown }) => certificates),
+    ).toEqual([[{ id: ids[1] }, { id: ids[0] }], [{ id: ids[2] }], [{ id: ids[5] }], []]);
+    expect(subgraph.logged()).toMatch(
+      /"line":5,"reason":"Malformed certificate id: segment \\"product\\"/,
+    );
   });
 
   it("does not take certificate ids from the representation", async () => {
