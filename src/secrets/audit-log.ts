@@ -1,6 +1,8 @@
 // The record of each secret that was handed out: written, and on disk, before the answer is sent.
-import { constants, fdatasync, write } from "node:fs";
+import { constants, fdatasync, fstatSync, write } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { StartError } from "../start-error.ts";
 
@@ -30,7 +32,7 @@ export interface AuditLog {
 /** A file that is only ever appended to, or standard error. Rejects when it cannot be opened. */
 export async function openAuditLog(path: string | undefined): Promise<AuditLog> {
   return new GroupingAuditLog(
-    path === undefined ? new StandardError() : await AuditFile.open(path),
+    path === undefined ? openStandardError() : await AuditFile.open(path),
   );
 }
 
@@ -47,6 +49,7 @@ interface WaitingLine {
 
 /** A disk that hangs must not fill the memory. */
 const MAX_WAITING = 1_000;
+const CLOSE_WITHIN_MS = 1_000;
 
 /** Records that come while others are being written are written together after them. */
 class GroupingAuditLog implements AuditLog {
@@ -60,6 +63,7 @@ class GroupingAuditLog implements AuditLog {
 
   async write(record: HandOutRecord, deadlineMs: number): Promise<void> {
     if (this.#waiting.length >= MAX_WAITING) throw new Error("too many audit records wait");
+    if (deadlineMs <= performance.now()) throw new Error("an audit record came too late");
     const settle = Promise.withResolvers<void>();
     const waiting = { line: `${JSON.stringify(record)}\n`, settle };
     this.#waiting.push(waiting);
@@ -78,7 +82,8 @@ class GroupingAuditLog implements AuditLog {
   }
 
   async close(): Promise<void> {
-    await this.#writing;
+    // Whoever waits for a record has given up by then.
+    await Promise.race([this.#writing, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
     await this.#sink.close();
   }
 
@@ -117,12 +122,27 @@ class LineWriter {
 
 const STANDARD_ERROR = 2;
 
-class StandardError implements AuditSink {
-  readonly #writer = new LineWriter();
+/** Not through process.stderr: that keeps the whole process waiting while nobody reads. */
+function openStandardError(): AuditSink {
+  const status = fstatSync(STANDARD_ERROR);
+  if (status.isFIFO() || status.isSocket()) return new PipedStandardError();
+  const writer = new LineWriter();
+  return { append: (lines) => writer.write(STANDARD_ERROR, lines), close: async () => {} };
+}
+
+class PipedStandardError implements AuditSink {
+  readonly #pipe = new Socket({ fd: STANDARD_ERROR, readable: false, writable: true });
+
+  constructor() {
+    // Each write is told what went wrong with it.
+    this.#pipe.on("error", () => {});
+    this.#pipe.unref();
+  }
 
   append(lines: string): Promise<void> {
-    // Not through process.stderr: that would block the process while nobody reads, and swallow what fails.
-    return this.#writer.write(STANDARD_ERROR, lines);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#pipe.write(lines, (error) => (error ? reject(error) : resolve()));
+    return promise;
   }
 
   async close(): Promise<void> {}
