@@ -1,6 +1,6 @@
 // The part of the configuration that the clouds shape: accounts, credentials, endpoints and quotas.
 import { z } from "zod";
-import type { SegmentForm } from "../device-certificate/id-text.ts";
+import type { SegmentForm } from "../certificate-id/text.ts";
 import type { CertificateProduct, Cloud } from "../device-certificate/product.ts";
 import type { Credential } from "../providers/credentials.ts";
 import type { CallLimit } from "../quota/quota.ts";

@@ -1,5 +1,5 @@
 // Certificate ids: `<product>:<connection>:<the product's own key>`. Their form is frozen; other subgraphs store them.
-import { RequestError } from "../errors.ts";
+
 import {
   CertificateIdError,
   checkSegment,
@@ -8,7 +8,8 @@ import {
   joinSegments,
   readKey,
   splitSegments,
-} from "./id-text.ts";
+} from "../certificate-id/text.ts";
+import { RequestError } from "../errors.ts";
 import type { CertificateProduct, CertificateSource } from "./product.ts";
 
 /** One product on one configured connection. */

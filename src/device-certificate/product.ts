@@ -1,6 +1,7 @@
 // The contract that a cloud product fulfils to put its certificates into the graph. Owned by the domain; names no cloud.
 import type { ClassType } from "type-graphql";
 import type { z } from "zod";
+import type { SegmentForm } from "../certificate-id/text.ts";
 import type { Log } from "../log.ts";
 import type { CloudCaller } from "../providers/caller.ts";
 import type { CredentialSource } from "../providers/credentials.ts";
@@ -8,7 +9,6 @@ import type { Transport } from "../providers/transport.ts";
 import type { CallLimit, CallTicket } from "../quota/quota.ts";
 import type { Secret } from "../secret.ts";
 import type { CertificateFacts, DeviceCertificate } from "./device-certificate.ts";
-import type { SegmentForm } from "./id-text.ts";
 import type { Sharing } from "./sharing.ts";
 
 /** A cloud whose products share one kind of account, credentials and signature. */

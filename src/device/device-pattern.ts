@@ -8,7 +8,7 @@ import {
   readKey,
   type SegmentForm,
   splitSegments,
-} from "../device-certificate/id-text.ts";
+} from "../certificate-id/text.ts";
 
 /** A rule as the configuration has it. */
 export interface PatternTexts {

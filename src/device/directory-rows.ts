@@ -14,8 +14,6 @@ export interface BadRow {
 /** Reads one line after the other; `null` for a line that holds no row, such as a header. */
 export type RowReader = (line: string) => DirectoryRow | BadRow | null;
 
-export type DirectoryFormat = "csv" | "ndjson";
-
 const MAX_DEVICE_ID_LENGTH = 1024;
 const BYTE_ORDER_MARK = "\ufeff";
 

@@ -1,10 +1,10 @@
 import "reflect-metadata";
 import { describe, expect, it } from "vitest";
+import { joinSegments } from "../../src/certificate-id/text.ts";
 import {
   CertificateCatalog,
   type CertificateReference,
 } from "../../src/device-certificate/certificate-id.ts";
-import { joinSegments } from "../../src/device-certificate/id-text.ts";
 import type { CertificateSource } from "../../src/device-certificate/product.ts";
 import { products } from "../../src/providers/index.ts";
 import { catchError } from "../support/refusal.ts";

@@ -34,7 +34,7 @@ beforeAll(async () => {
   const start = (names: unknown, sections = {}) =>
     startTestSubgraph({
       connections,
-      sections: { join: names, answer: { maxEntities: 20, withinMs: 1500 }, ...sections },
+      sections: { join: names, answer: { maxEntities: 20 }, ...sections },
     });
   [external, directory, guarded] = await Promise.all([
     start({ source: "external" }),

@@ -1,5 +1,5 @@
 // Tencent Cloud SSL Certificates.
-import { joinSegments } from "../../../device-certificate/id-text.ts";
+import { joinSegments } from "../../../certificate-id/text.ts";
 import type { CertificateProduct } from "../../../device-certificate/product.ts";
 import { createMismatchError, toNullWhenNotFound } from "../../answer.ts";
 import { createBatchedSource } from "../../batched-source.ts";

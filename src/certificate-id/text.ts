@@ -1,5 +1,4 @@
-// The text of certificate ids: segments, their escapes, and what is wrong with one. Depends on nothing, because other
-// subgraphs use it too (src/certificate-id.ts).
+// The text of certificate ids: segments, their escapes, and what is wrong with one.
 
 /** Longer texts are no ids: no cloud has keys of this length. */
 const MAX_ID_LENGTH = 1024;
