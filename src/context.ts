@@ -42,8 +42,10 @@ export function createRequestContext(
   { catalog, retrieval, devices, secretsDesk: desk, actions, answer }: Subgraph,
   caller: Caller,
   requestId: string,
+  /** Aborted when the client went away before it had its answer. */
+  signal?: AbortSignal,
 ): RequestContext {
-  const requester = { deadlineMs: performance.now() + answer.withinMs };
+  const requester = { deadlineMs: performance.now() + answer.withinMs, signal };
   return {
     caller,
     certificates: new CertificateLoader({ catalog, retrieval, requester }),

@@ -70,6 +70,8 @@ export interface CallOrigin {
   readonly connection: string;
 }
 
+export type DeniedScope = "connection" | "action" | "certificate";
+
 export interface ProviderErrorOptions {
   readonly origin: CallOrigin;
   /** For people who read the answer; never the vendor's text. */
@@ -86,6 +88,8 @@ export interface ProviderErrorOptions {
   readonly pauseMs?: number | undefined;
   /** Whether it is about this one certificate, while the cloud is well. Default false. */
   readonly isOfOneCertificate?: boolean;
+  /** What a `PROVIDER_DENIED` is about: the key, or the time, of the connection; one action; or this one certificate. */
+  readonly denies?: DeniedScope | undefined;
   /** For the log only. Must not hold the cloud's answer: that may hold secrets. */
   readonly cause?: unknown;
 }
@@ -97,6 +101,7 @@ export class ProviderError extends GraphQLError {
   readonly retryAfterMs: number | undefined;
   readonly pauseMs: number | undefined;
   readonly isOfOneCertificate: boolean;
+  readonly denies: DeniedScope | undefined;
 
   constructor(code: ProviderErrorCode, options: ProviderErrorOptions) {
     const { origin, message, providerCode, requestId, retryAfterMs, isRetryable = false } = options;
@@ -116,6 +121,7 @@ export class ProviderError extends GraphQLError {
     this.retryAfterMs = retryAfterMs;
     this.pauseMs = options.pauseMs;
     this.isOfOneCertificate = options.isOfOneCertificate ?? false;
+    this.denies = options.denies;
     if (options.cause !== undefined) this.cause = options.cause;
   }
 }

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { SegmentForm } from "../certificate-id/text.ts";
 import type { Log } from "../log.ts";
 import type { CloudCaller } from "../providers/caller.ts";
+import type { CloudClock } from "../providers/cloud-clock.ts";
 import type { CredentialSource } from "../providers/credentials.ts";
 import type { Transport } from "../providers/transport.ts";
 import type { CallLimit, CallTicket } from "../quota/quota.ts";
@@ -44,6 +45,8 @@ export interface Connection {
   /** The cloud-specific settings, as `Cloud.settings` parsed them. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly credentials: CredentialSource;
+  /** The time for signatures. */
+  readonly clock: CloudClock;
   /** HTTP to this product's endpoint. */
   readonly transport: Transport;
   /** Makes calls of this kind within their quota, and again where that may help. */
@@ -94,6 +97,8 @@ export interface CertificateSource {
    * `null` when the cloud has no such certificate, rejected with a `ProviderError` or a `RequestError`.
    */
   fetch(requests: readonly CertificateRequest[]): Promise<CertificateReading | null>[];
+  /** Whether none of its calls is answered just now, so that what is held should be served without waiting for one. */
+  readonly isFailing?: boolean;
   /** By the names that its sealed fields ask with; used only while `secrets.mode` is sealed. By default there are none. */
   readonly secrets?: Readonly<Record<string, FetchSecret>>;
 }

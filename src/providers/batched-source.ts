@@ -1,13 +1,14 @@
 // Plans the calls of a product that can list: one list call for many certificates, single calls for the rest.
+import { isDeepStrictEqual } from "node:util";
 import type {
   CertificateReading,
   CertificateRequest,
   CertificateSource,
 } from "../device-certificate/product.ts";
-import { RequestError } from "../errors.ts";
-import { NotNeededError } from "../quota/quota.ts";
+import { ProviderError, RequestError } from "../errors.ts";
+import { NotNeededError, type QueuePlace } from "../quota/quota.ts";
 import type { CloudCaller } from "./caller.ts";
-import type { ListingMemory } from "./listing-memory.ts";
+import type { Listed, ListingMemory } from "./listing-memory.ts";
 import { CertificateNotFoundError } from "./vendor-errors.ts";
 
 export interface BatchPlan<Item> {
@@ -22,7 +23,11 @@ export interface BatchPlan<Item> {
   /** The key by which the items of a list answer are told apart, in the one spelling. */
   readonly keyOf: (request: CertificateRequest) => string;
   readonly keyOfItem: (item: Item) => string | null;
-  readonly sendList: (group: string, values: readonly string[]) => Promise<readonly Item[]>;
+  readonly sendList: (
+    group: string,
+    values: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<readonly Item[]>;
   readonly toReading: (item: Item) => CertificateReading;
   /** Makes the single call. */
   readonly fetchOne: (request: CertificateRequest) => Promise<CertificateReading | null>;
@@ -41,6 +46,9 @@ interface Want {
 interface Chunk {
   wants: Want[];
 }
+
+/** So many of what a list answer lacks tell whether the cloud reads several values at all. */
+const SAMPLE_SIZE = 3;
 
 /**
  * Lists what can be listed, and asks for the rest one by one. What a list call holds is decided when its turn comes:
@@ -72,15 +80,19 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
 
   function planGroup(group: string, wants: readonly Want[]): void {
     const [first, ...others] = wants;
+    // The cloud may refuse one of the two actions and take the other one.
+    if (list.isFailing && !single.isFailing) for (const want of wants) fetchAlone(want);
     // A single call costs as much as a list of one, and may say more.
-    if (first !== undefined && others.length === 0 && !waiting.has(group)) fetchAlone(first);
+    else if (first !== undefined && others.length === 0 && !waiting.has(group)) fetchAlone(first);
     else for (const chunk of toChunks(wants)) void callList(group, chunk);
   }
 
   /** Through whichever of the two calls has its turn first. */
   function fetchAlone(want: Want): void {
     const { request, settle } = want;
-    if (request.needsDetail || single.estimatedWaitMs <= list.estimatedWaitMs) {
+    const isSinglePreferred =
+      list.isFailing || (!single.isFailing && single.estimatedWaitMs <= list.estimatedWaitMs);
+    if (request.needsDetail || isSinglePreferred) {
       settle(plan.fetchOne(request));
     } else {
       void callList(groupOf(request), { wants: [want] });
@@ -92,55 +104,88 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
     waiting.set(group, chunks.add(chunk));
     try {
       const items = await list.call(
-        () => {
+        (signal) => {
           // A second attempt is for the same wants as the first.
           if (stopWaiting(group, chunk)) fillUp(group, chunk);
-          return plan.sendList(group, toValues(chunk.wants)).catch(toNoItems);
+          return plan.sendList(group, toValues(chunk.wants), signal).catch(toNoItems);
         },
         {
           // A later attempt is also for those that the first one took along, and not for those that others took.
           get tickets() {
             return chunk.wants.map(({ request }) => request.ticket);
           },
-          isNeeded: () => chunk.wants.length > 0,
+          isNeeded: () => chunk.wants.some(({ request }) => request.ticket.isWanted),
         },
       );
       settleListed(chunk.wants, items);
     } catch (error) {
       stopWaiting(group, chunk);
-      if (error instanceof NotNeededError) return;
-      // The filter was ours, not the caller's: a cloud that refuses it may still answer single calls.
-      if (error instanceof RequestError) {
-        if (chunk.wants.length > 1) {
-          const refusal = memory.refused();
-          for (const want of chunk.wants) {
-            const settle: Want["settle"] = (reading) => want.settle(refusal.watch(reading));
-            fetchAlone({ ...want, settle });
-          }
-        } else {
-          for (const { request, settle } of chunk.wants) settle(plan.fetchOne(request));
+      const { wants } = chunk;
+      if (isRefusalOfList(error) && wants.length > 1) {
+        const refusal = memory.refused();
+        for (const want of wants) {
+          const settle: Want["settle"] = (reading) => want.settle(refusal.watch(reading));
+          fetchAlone({ ...want, settle });
         }
+      } else if (isRefusalOfList(error) || isDenialOfList(error)) {
+        for (const { request, settle } of wants) settle(plan.fetchOne(request));
       } else {
-        for (const { fail } of chunk.wants) fail(error);
+        for (const { fail } of wants) fail(error);
       }
     }
   }
 
   function settleListed(wants: readonly Want[], items: readonly Item[]): void {
-    const found = new Map<string, Item>();
-    for (const item of items) {
-      const key = keyOfItem(item);
-      if (key !== null) found.set(key, item);
-    }
+    const found = findItems(items);
     const listed = memory.listed(
       wants.length,
       wants.filter(({ request }) => found.has(keyOf(request))).length,
     );
-    for (const { request, settle } of wants) {
-      const item = found.get(keyOf(request));
-      if (item !== undefined) settle(read(item));
-      // What a list answer lacks may be there all the same: how the clouds read several values is undocumented.
-      else settle(plan.fetchOne(request).then(listed.foundAlone));
+    const missing: Want[] = [];
+    for (const want of wants) {
+      const item = found.get(keyOf(want.request));
+      if (item) want.settle(read(item));
+      else missing.push(want);
+    }
+    void settleMissing(missing, listed);
+  }
+
+  /** By their keys; `null` where two items with the same key contradict each other. */
+  function findItems(items: readonly Item[]): ReadonlyMap<string, Item | null> {
+    const found = new Map<string, Item | null>();
+    for (const item of items) {
+      const key = keyOfItem(item);
+      if (key === null) continue;
+      const other = found.get(key);
+      found.set(key, other === undefined || isDeepStrictEqual(other, item) ? item : null);
+    }
+    return found;
+  }
+
+  /** What a list answer lacks may be there all the same: how the clouds read several values is undocumented. */
+  async function settleMissing(missing: readonly Want[], listed: Listed): Promise<void> {
+    const settleAlone = ({ request, settle }: Want) => {
+      const reading = plan.fetchOne(request).then(listed.foundAlone);
+      settle(reading);
+      return reading;
+    };
+    if (!listed.isSuspicious || missing.length <= SAMPLE_SIZE) {
+      missing.forEach(settleAlone);
+      return;
+    }
+    const others = missing.slice(SAMPLE_SIZE);
+    const place: QueuePlace = {
+      // Whoever joins is a requester of the ticket, and so of the call that follows.
+      join: () => {},
+      estimateWaitMs: () => single.estimatedWaitMs,
+    };
+    for (const { request } of others) request.ticket.moveTo(place);
+    await Promise.allSettled(missing.slice(0, SAMPLE_SIZE).map(settleAlone));
+    // If the cloud reads one value only, a list of one tells as much as a single call, and has a quota of its own.
+    for (const want of others) {
+      want.request.ticket.leave(place);
+      if (memory.isListing) settleAlone(want);
+      else fetchAlone(want);
     }
   }
 
@@ -159,8 +204,10 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
 
   /** Takes along what waits for another call of the same kind. */
   function fillUp(group: string, chunk: Chunk): void {
+    dropUnwanted(chunk);
     if (!memory.isListing) return;
     for (const other of waiting.get(group) ?? []) {
+      dropUnwanted(other);
       const room = maxValues - chunk.wants.length;
       if (room === 0) return;
       const taken = other.wants.slice(0, room);
@@ -168,6 +215,14 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
       chunk.wants.push(...taken);
       for (const { request } of taken) request.ticket.moveTo(undefined);
     }
+  }
+
+  function dropUnwanted(chunk: Chunk): void {
+    const isWanted = ({ request }: Want) => request.ticket.isWanted;
+    if (chunk.wants.every(isWanted)) return;
+    for (const { fail } of chunk.wants.filter((want) => !isWanted(want)))
+      fail(new NotNeededError());
+    chunk.wants = chunk.wants.filter(isWanted);
   }
 
   /** Other spellings only take the room that is left: they must cost no further call, nor spoil a call for one. */
@@ -186,6 +241,25 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
       wants: wants.slice(index * size, (index + 1) * size),
     }));
   }
+}
+
+/** The filter was ours, not the caller's: a cloud that refuses it may still answer single calls. */
+function isRefusalOfList(error: unknown): boolean {
+  if (error instanceof RequestError) return true;
+  // Answered, by a code for which another attempt is of no use: some clouds have no other word for it.
+  return (
+    error instanceof ProviderError &&
+    error.code === "PROVIDER_UNAVAILABLE" &&
+    !error.isRetryable &&
+    error.extensions["providerCode"] !== undefined
+  );
+}
+
+/** The permission for the list call may be missing, or that for one of the certificates in it. */
+function isDenialOfList(error: unknown): boolean {
+  return (
+    error instanceof ProviderError && error.denies !== undefined && error.denies !== "connection"
+  );
 }
 
 /** That the whole list is not there (an unknown instance, say) is no answer for each certificate yet. */

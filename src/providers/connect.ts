@@ -2,16 +2,18 @@
 import { createHash } from "node:crypto";
 import type { ConnectionConfig } from "../config/index.ts";
 import type { ConnectedProduct } from "../device-certificate/certificate-id.ts";
-import type { CertificateProduct } from "../device-certificate/product.ts";
+import type { CertificateProduct, CertificateSource } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
 import type { CallLimit, Quota, QuotaUse } from "../quota/quota.ts";
 import type { Replicas } from "../quota/replicas.ts";
 import { SharedWindow } from "../quota/shared-window.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
 import { createThrottle } from "../quota/throttle.ts";
-import { type AttemptOutcome, createCaller } from "./caller.ts";
+import { type AttemptOutcome, type CloudCaller, createCaller } from "./caller.ts";
 import { Circuit, type CircuitState } from "./circuit.ts";
+import { createCloudClock } from "./cloud-clock.ts";
 import { type CredentialSource, createStaticSource } from "./credentials.ts";
+import { Denial } from "./denial.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
 /** One attempt of a call to a cloud. */
@@ -25,7 +27,7 @@ export interface CloudCallEvent {
 export interface ConnectOptions {
   readonly products: readonly CertificateProduct[];
   readonly connections: readonly ConnectionConfig[];
-  /** How long one cloud call may take, and how long after its first attempt it may be made again, in milliseconds. */
+  /** The longest that an answer may take, and how long after its first attempt a call may be made again, in milliseconds. */
   readonly withinMs: number;
   readonly log: Log;
   /** With it all replicas keep the quotas together. */
@@ -62,14 +64,17 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
   for (const config of connections) {
     const ofCloud = products.filter(({ cloud }) => cloud.name === config.cloud);
     const credentials = await openCredentials(config, ofCloud, log);
+    const clock = createCloudClock();
+    const keyDenial = new Denial();
     for (const product of ofCloud) {
       const transport = createTransport({
         origin: config.endpoints[product.endpoint.name] ?? product.endpoint.originOf(config.region),
-        answerTimeoutMs: withinMs,
+        answerTimeoutMs: withinMs + LATE_ANSWER_MS,
         connections: countConnections(product, config),
       });
       transports.push(transport);
       const origin = { provider: product.prefix, connection: config.name };
+      const callers: CloudCaller[] = [];
       const caller = (limit: CallLimit) => {
         const { action, isBilled = false } = limit;
         const quota = findQuota(limit, config, transport);
@@ -89,7 +94,10 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
           if (isBilled && isSuccess) billedCalls.add();
           onCall?.({ ...origin, action, outcome });
         };
-        return createCaller({ quota, circuit, origin, retryWithinMs: withinMs, onAttempt });
+        const retryWithinMs = withinMs;
+        const made = createCaller({ quota, circuit, keyDenial, origin, retryWithinMs, onAttempt });
+        callers.push(made);
+        return made;
       };
       const { name, region, settings } = config;
       const source = product.connect({
@@ -97,11 +105,12 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
         region,
         settings,
         credentials,
+        clock,
         transport,
         log,
         caller,
       });
-      connected.push({ product, connection: name, source });
+      connected.push({ product, connection: name, source: withFailing(source, callers) });
     }
   }
   return {
@@ -109,6 +118,21 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
     actions,
     close: async () => {
       await Promise.all(transports.map((transport) => transport.close()));
+    },
+  };
+}
+
+/** An answer that comes after its question was answered without it still goes into the cache. */
+const LATE_ANSWER_MS = 2_500;
+
+function withFailing(
+  source: CertificateSource,
+  callers: readonly CloudCaller[],
+): CertificateSource {
+  return {
+    ...source,
+    get isFailing() {
+      return callers.length > 0 && callers.every(({ isFailing }) => isFailing);
     },
   };
 }

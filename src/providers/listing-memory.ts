@@ -1,6 +1,6 @@
 // Remembers whether a connection's list call takes several values as alternatives, which is undocumented.
 import type { CertificateReading } from "../device-certificate/product.ts";
-import { type CallOrigin, RequestError } from "../errors.ts";
+import { type CallOrigin, ProviderError, RequestError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 export interface ListingMemory {
@@ -11,7 +11,14 @@ export interface ListingMemory {
     watch(reading: MaybeReading | Promise<MaybeReading>): Promise<MaybeReading>;
   };
   /** A list call for so many certificates brought so many of them; tell it of each that a single call found after all. */
-  listed(wanted: number, found: number): { foundAlone(reading: MaybeReading): MaybeReading };
+  listed(wanted: number, found: number): Listed;
+}
+
+/** One answer of the list call. */
+export interface Listed {
+  /** Whether it looks as if only one of several values had been read. */
+  readonly isSuspicious: boolean;
+  foundAlone(reading: MaybeReading): MaybeReading;
 }
 
 type MaybeReading = CertificateReading | null;
@@ -44,7 +51,8 @@ export function createListingMemory(origin: CallOrigin, log: Log): ListingMemory
             return await reading;
           } catch (error) {
             // It was this value that the cloud does not take, not that there were several.
-            if (error instanceof RequestError) pausedUntilMs = Number.NEGATIVE_INFINITY;
+            const isRefused = error instanceof RequestError || error instanceof ProviderError;
+            if (isRefused) pausedUntilMs = Number.NEGATIVE_INFINITY;
             throw error;
           }
         },
@@ -53,6 +61,7 @@ export function createListingMemory(origin: CallOrigin, log: Log): ListingMemory
     listed(wanted, found) {
       const isSuspicious = wanted > 1 && found <= 1;
       return {
+        isSuspicious,
         foundAlone(reading) {
           if (isSuspicious && reading !== null) pause("reads only one of them");
           return reading;

@@ -1,4 +1,5 @@
 // One signed call to a cloud: credential, request, answer, and what each failure on that way becomes.
+import type { CloudClock } from "./cloud-clock.ts";
 import { type Credential, type CredentialSource, isSameCredential } from "./credentials.ts";
 import type { HttpAnswer, HttpRequest, Transport } from "./transport.ts";
 import {
@@ -21,21 +22,26 @@ export interface SignedCallOptions {
   readonly call: VendorCall;
   readonly transport: Transport;
   readonly credentials: CredentialSource;
+  readonly clock: CloudClock;
+  /** Signed with the time of the clock. */
   toRequest(credential: Credential): HttpRequest;
   readAnswer(answer: HttpAnswer): AnswerReading;
 }
 
 /** Makes the call once. Resolves with the answer's content, rejects with a `CallError`. */
 export async function sendSigned(
-  { call, transport, credentials, toRequest, readAnswer }: SignedCallOptions,
+  { call, transport, credentials, clock, toRequest, readAnswer }: SignedCallOptions,
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
   const credential = await credentials.get().catch((error: unknown) => {
     throw toUnsignedError(call, error);
   });
+  const signedAtMs = clock.now();
   const answer = await transport.send(toRequest(credential), signal).catch((error: unknown) => {
     throw toUnansweredError(call, error);
   });
+  const { date } = answer.headers;
+  clock.observe(date);
   const reading = readAnswer(answer);
   if (!reading) throw toUnreadableAnswerError(call, answer.status);
   if ("content" in reading) return reading.content;
@@ -43,8 +49,10 @@ export async function sendSigned(
   const refusal = { ...reading.refusal, credential };
   const rule = findErrorRule(call.errorTables, refusal.code ?? "");
   // Not made again here: a second attempt counts against the quota, which stands outside.
-  const isRenewed = rule?.isCredentialRefused && (await isRenewable(credentials, credential));
-  throw toCallError(call, refusal, isRenewed || undefined);
+  const isMended =
+    (rule?.denies === "key" && (await isRenewable(credentials, credential))) ||
+    (rule?.denies === "clock" && clock.correct(date, signedAtMs));
+  throw toCallError(call, refusal, isMended || undefined);
 }
 
 /** The JSON object that a body is; `undefined` for anything else. The parser's error is dropped: it quotes the body. */

@@ -1,6 +1,7 @@
 // What a cloud's refusals become: the tables of vendor codes are read here, and nowhere else decides.
 import {
   type CallOrigin,
+  type DeniedScope,
   ProviderError,
   type ProviderErrorCode,
   RequestError,
@@ -17,8 +18,11 @@ export interface VendorErrorRule {
   readonly meaning: "NOT_FOUND" | "BAD_USER_INPUT" | ProviderErrorCode;
   /** Whether the same call may succeed when it is made again. */
   readonly isRetried: boolean;
-  /** Whether another credential may be accepted, so that a refreshing source should load one. */
-  readonly isCredentialRefused?: boolean;
+  /**
+   * What `PROVIDER_DENIED` is about, by default `action`: the `key`, so that a refreshing source should load another
+   * one; the time in the request (`clock`); the permission for the `action`; or the one `certificate` asked for.
+   */
+  readonly denies?: "key" | "clock" | "action" | "certificate";
 }
 
 /** The cloud says that it has no such certificate. */
@@ -115,6 +119,7 @@ export function toCallError(
         ...options,
         message: `${origin.provider} refuses the configured credentials${named}.`,
         isRetryable: isRetryable ?? rule.isRetried,
+        denies: toScope(rule),
       });
     case "PROVIDER_THROTTLED":
       return new ProviderError(rule.meaning, {
@@ -160,8 +165,9 @@ export function toUnansweredError({ origin, action, log }: VendorCall, error: un
     return new ProviderError("PROVIDER_TIMEOUT", {
       origin,
       message: `${origin.provider} did not answer in time.`,
-      // What was sent and not answered for that long is left to the next one who asks.
-      isRetryable: kind === "timeout" && !isSent,
+      // What was sent and not answered for that long is left to the next one who asks; what was given up for another
+      // call's sake is made again when the cloud is back.
+      isRetryable: kind === "aborted" || !isSent,
       retryAfterMs: isSent ? QUOTA_WINDOW_MS : RETRY_SOON_MS,
       cause: error,
     });
@@ -199,6 +205,10 @@ function toRuleOfAnswer(
     return { code, meaning: "PROVIDER_THROTTLED", isRetried: true };
   }
   return known ?? { code, meaning: "PROVIDER_UNAVAILABLE", isRetried: status >= 500 };
+}
+
+function toScope({ denies = "action" }: VendorErrorRule): DeniedScope {
+  return denies === "key" || denies === "clock" ? "connection" : denies;
 }
 
 function isPattern(code: string): boolean {

@@ -19,6 +19,8 @@ export interface CallLimit {
 export interface Requester {
   /** Until when the answer is wanted, on the monotonic clock; after that its calls go on behind those of others. */
   readonly deadlineMs: number;
+  /** Aborted when the client went away: what is wanted for nobody else and was not sent yet is not sent at all. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A place in the queue of a quota. */
@@ -27,6 +29,8 @@ export interface QueuePlace {
   join(requester: Requester): void;
   /** How long it will probably take until the call is answered, in milliseconds. */
   estimateWaitMs(): number;
+  /** Leaves the queue, unless the call is needed all the same. Without it a call stays until its turn. */
+  leaveUnneeded?(): void;
 }
 
 /** Follows one certificate through the calls that are made for it, and remembers who waits for it. */
@@ -47,10 +51,22 @@ export class CallTicket {
     return this.#place === undefined;
   }
 
+  /** Whether anybody is still there who asked for it. */
+  get isWanted(): boolean {
+    return this.#requesters.some(({ signal }) => signal?.aborted !== true);
+  }
+
   /** Somebody else waits for the same. */
   join(requester: Requester): void {
     this.#requesters.push(requester);
     this.#place?.join(requester);
+  }
+
+  /** Takes its call out of the queue when nobody wants it any more. Whether it waits nowhere now, unsent. */
+  leaveUnwanted(): boolean {
+    if (this.isSent || this.isWanted) return false;
+    this.#place?.leaveUnneeded?.();
+    return this.isSent;
   }
 
   /** 0 once the call is sent. */

@@ -86,6 +86,12 @@ class Throttle implements Quota {
       join: (requester) => this.#add(entry, requester, false),
       estimateWaitMs: () =>
         this.#estimateMsUntilSent(this.#queue.countUntil(entry)) + ROUND_TRIP_MS,
+      leaveUnneeded: () => {
+        if (!this.#queue.has(entry) || isNeeded()) return;
+        this.#queue.remove(entry);
+        entry.drop();
+        this.#want();
+      },
     };
     for (const ticket of tickets) ticket.moveTo(place);
     const requesters = tickets.flatMap((ticket) => ticket.requesters);

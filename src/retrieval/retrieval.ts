@@ -9,7 +9,7 @@ import type { CertificateRequest, CertificateSource } from "../device-certificat
 import type { Sharing } from "../device-certificate/sharing.ts";
 import { ProviderError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { CallTicket, type Requester } from "../quota/quota.ts";
+import { CallTicket, NotNeededError, type Requester } from "../quota/quota.ts";
 import { type CachedReading, type CertificateCache, toNeededDepth } from "./certificate-cache.ts";
 import { SharedReader } from "./shared-reader.ts";
 import { DEPTH, type Depth, type SharedStore } from "./shared-store.ts";
@@ -72,7 +72,8 @@ export class Retrieval {
 
   /**
    * One promise a lookup, in order, each settled at the requester's deadline at the latest: with what is fresh, else
-   * with what is stale, else rejected. Calls go on past the deadline, into the cache.
+   * with what is stale, else rejected. Calls go on past the deadline, into the cache; when the requester's client went
+   * away, only those that were sent already or that somebody else waits for.
    */
   load(lookups: readonly Lookup[], requester: Requester): Promise<Retrieved>[] {
     const held = lookups.map((lookup) => this.#findHeld(lookup));
@@ -82,15 +83,22 @@ export class Retrieval {
     );
     const expiry = createExpiry(requester.deadlineMs);
     this.#expireWhenHopeless([...flights.values()], requester, expiry);
+    const stopWatching = onAbort(requester.signal, () => {
+      expiry.now();
+      this.#leaveUnwanted(flights);
+    });
     const answers = lookups.map((lookup, index) => {
       const cached = held[index];
       const flight = flights.get(lookup);
       if (flight !== undefined)
-        return this.#awaitFlight(lookup, flight, cached?.cached, expiry.promise);
+        return this.#awaitFlight(lookup, flight, cached?.cached, requester, expiry.promise);
       if (cached !== undefined) return Promise.resolve(toRetrieved(cached.cached, false));
       return Promise.reject(new Error("nobody reads a certificate that was asked for"));
     });
-    void Promise.allSettled(answers).then(expiry.cancel);
+    void Promise.allSettled(answers).then(() => {
+      expiry.cancel();
+      stopWatching();
+    });
     return answers;
   }
 
@@ -111,6 +119,7 @@ export class Retrieval {
     lookup: Lookup,
     { reading, ticket }: Flight,
     stale: CachedReading | undefined,
+    requester: Requester,
     expiry: Promise<"expired">,
   ): Promise<Retrieved> {
     try {
@@ -118,6 +127,10 @@ export class Retrieval {
       if (outcome !== "expired") return toRetrieved(outcome, false);
       throw toTooLate(lookup.reference.connected, ticket);
     } catch (error) {
+      // Whoever it was made for went away in the moment in which this requester joined.
+      if (error instanceof NotNeededError && requester.signal?.aborted !== true) {
+        return this.#loadAgain(lookup, requester);
+      }
       // A stale value beats a cloud's failure, but not an answer that says what the caller did wrong.
       if (!(error instanceof ProviderError)) throw error;
       // Meanwhile another flight, or another replica, may have brought something better.
@@ -125,6 +138,20 @@ export class Retrieval {
       if (held !== undefined) return toRetrieved(held.cached, !held.isFresh);
       if (stale !== undefined) return toRetrieved(stale, true);
       throw error;
+    }
+  }
+
+  async #loadAgain(lookup: Lookup, requester: Requester): Promise<Retrieved> {
+    const [answer] = this.load([lookup], requester);
+    if (answer === undefined) throw new NotNeededError();
+    return answer;
+  }
+
+  /** Ends the flights that nobody waits for any more, as far as their calls were not sent. */
+  #leaveUnwanted(flights: ReadonlyMap<Lookup, Flight>): void {
+    for (const [{ reference }, flight] of flights) {
+      // At once, so that nobody boards it in the moment in which it ends.
+      if (flight.ticket.leaveUnwanted()) this.#land(reference, flight);
     }
   }
 
@@ -186,13 +213,17 @@ export class Retrieval {
     }
   }
 
-  #follow({ canonicalId, connected }: CertificateReference, flight: Flight): void {
+  #land({ canonicalId }: CertificateReference, flight: Flight): void {
+    if (this.#flights.get(canonicalId) === flight) this.#flights.delete(canonicalId);
+  }
+
+  #follow(reference: CertificateReference, flight: Flight): void {
+    const { canonicalId, connected } = reference;
     this.#flights.set(canonicalId, flight);
-    const land = () => {
-      if (this.#flights.get(canonicalId) === flight) this.#flights.delete(canonicalId);
-    };
+    const land = () => this.#land(reference, flight);
     flight.reading.then(land, (error: unknown) => {
       land();
+      if (error instanceof NotNeededError) return;
       const about = { provider: connected.product.prefix, certificate: canonicalId };
       if (error instanceof ProviderError && error.isOfOneCertificate) {
         const reason = error.cause instanceof Error ? error.cause.message : undefined;
@@ -261,6 +292,13 @@ export function toTooLate(
     message: "The cloud's quota could not serve this in time; it is on its way.",
     retryAfterMs: Math.max(RETRY_SENT_MS, ticket.estimateWaitMs()),
   });
+}
+
+/** Calls back when the client goes away, at once if it is away already; ends with the returned function. */
+function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal?.aborted) listener();
+  else signal?.addEventListener("abort", listener, { once: true });
+  return () => signal?.removeEventListener("abort", listener);
 }
 
 interface Expiry {

@@ -18,7 +18,12 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 export interface HttpOptions {
   readonly apollo: ApolloServer<RequestContext>;
   readonly authenticate: Authenticate;
-  readonly createContext: (caller: Caller, requestId: string) => RequestContext;
+  /** The signal is aborted when the client goes away before it has its answer. */
+  readonly createContext: (
+    caller: Caller,
+    requestId: string,
+    signal: AbortSignal,
+  ) => RequestContext;
   readonly log: Log;
   /** Answers browsers that want a page, before anybody is asked who they are. */
   readonly explorer?: onRequestAsyncHookHandler | undefined;
@@ -71,14 +76,22 @@ export function createHttp({
     url: "/graphql",
     method: ["GET", "POST"],
     handler: fastifyApolloHandler(apollo, {
-      context: async (request) => {
+      context: async (request, reply) => {
         const caller = callers.get(request);
         if (caller === undefined) throw new Error("a request without a caller");
-        return createContext(caller, toRequestId(request.raw));
+        return createContext(caller, toRequestId(request.raw), watchClient(reply));
       },
     }),
   });
   return http;
+}
+
+function watchClient({ raw }: FastifyReply): AbortSignal {
+  const leaving = new AbortController();
+  raw.once("close", () => {
+    if (!raw.writableFinished) leaving.abort();
+  });
+  return leaving.signal;
 }
 
 function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {

@@ -84,7 +84,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const http = createHttp({
     apollo,
     authenticate: await createAuthenticate(config.auth, log),
-    createContext: (caller, requestId) => createRequestContext(subgraph, caller, requestId),
+    createContext: (caller, requestId, signal) =>
+      createRequestContext(subgraph, caller, requestId, signal),
     log,
     explorer,
   });

@@ -1,7 +1,7 @@
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createTransport } from "../../src/providers/transport.ts";
 import { GET, listen, startAnswering, startServer } from "./loopback.ts";
 import { failureOf, findClosedPort, openTransport } from "./open-transport.ts";
@@ -95,6 +95,7 @@ describe("how many requests a transport has on the way", () => {
     });
     const abort = new AbortController();
     const first = failureOf(transport.send(GET, abort.signal));
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
     expect(await failureOf(transport.send(GET))).toMatchObject({ kind: "timeout", isSent: false });
     abort.abort();
     await first;

@@ -152,7 +152,7 @@ describe("the tables", () => {
 
   it("have another credential tried where the key or the token is refused, and not where it lacks a right", () => {
     const tables = [TENCENT_ERRORS, ALIYUN_MQTT_ERRORS, ALIYUN_GATEWAY_ERRORS];
-    const isRefused = (code: string) => findErrorRule(tables, code)?.isCredentialRefused === true;
+    const isRefused = (code: string) => findErrorRule(tables, code)?.denies === "key";
     expect(isRefused("AuthFailure.TokenFailure")).toBe(true);
     expect(isRefused("AuthFailure.SecretIdNotFound")).toBe(true);
     expect(isRefused("InvalidSecurityToken.Expired")).toBe(true);
@@ -284,7 +284,7 @@ describe("toUnansweredError", () => {
   it.each<[TransportErrorKind, boolean, string, boolean]>([
     ["timeout", false, "PROVIDER_TIMEOUT", true],
     ["timeout", true, "PROVIDER_TIMEOUT", false],
-    ["aborted", true, "PROVIDER_TIMEOUT", false],
+    ["aborted", true, "PROVIDER_TIMEOUT", true],
     ["connection", false, "PROVIDER_UNAVAILABLE", true],
     ["connection", true, "PROVIDER_UNAVAILABLE", true],
     ["proxy", false, "PROVIDER_UNAVAILABLE", true],

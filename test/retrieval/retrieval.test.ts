@@ -7,7 +7,7 @@ import type {
 } from "../../src/device-certificate/product.ts";
 import { ProviderError, RequestError } from "../../src/errors.ts";
 import { aliyunIot } from "../../src/providers/aliyun/iot/index.ts";
-import type { QueuePlace, Requester } from "../../src/quota/quota.ts";
+import { NotNeededError, type QueuePlace, type Requester } from "../../src/quota/quota.ts";
 import { CertificateCache } from "../../src/retrieval/certificate-cache.ts";
 import { Retrieval, type Retrieved } from "../../src/retrieval/retrieval.ts";
 import { createRecordingLog } from "../providers/log.ts";
@@ -37,6 +37,10 @@ function createSetup({ estimateMs = 500 } = {}) {
       const place: QueuePlace = {
         join: (requester) => joined.push(requester),
         estimateWaitMs: () => estimateMs,
+        leaveUnneeded: () => {
+          request.ticket.leave(place);
+          reject(new NotNeededError());
+        },
       };
       request.ticket.moveTo(place);
       fetched.push({ request, joined, answer: resolve, fail: reject });
@@ -63,8 +67,13 @@ function createSetup({ estimateMs = 500 } = {}) {
     const reference: CertificateReference = { id: key, connected, key: [key], canonicalId: key };
     return { reference, needsDetail };
   };
-  const load = (keys: readonly string[], withinMs = 1_000, needsDetail = false) => {
-    const requester = { deadlineMs: performance.now() + withinMs };
+  const load = (
+    keys: readonly string[],
+    withinMs = 1_000,
+    needsDetail = false,
+    signal?: AbortSignal,
+  ) => {
+    const requester = { deadlineMs: performance.now() + withinMs, signal };
     const lookups = keys.map((key) => toLookup(key, needsDetail));
     return observe(retrieval.load(lookups, requester));
   };
@@ -228,6 +237,67 @@ describe("at the deadline", () => {
     fetched[0]?.answer(null);
     await settlePromises();
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("when the client goes away", () => {
+  it("what was not sent is not sent, what was sent goes on into the cache", async () => {
+    const { fetched, load, log } = createSetup();
+    const client = new AbortController();
+    const outcomes = load(["waiting", "sent"], 1_000, false, client.signal);
+    fetched[1]?.request.ticket.moveTo(undefined);
+    client.abort();
+    await settlePromises();
+    expect(outcomes.map(toExtensions)).toMatchObject([
+      { code: "PROVIDER_TIMEOUT" },
+      { code: "PROVIDER_TIMEOUT" },
+    ]);
+    expect(vi.getTimerCount()).toBe(0);
+    fetched[1]?.answer(toReading("sent"));
+    await settlePromises();
+    const next = load(["waiting", "sent"]);
+    await settlePromises();
+    expect(next).toEqual([undefined, { name: "sent", stale: false }]);
+    expect(fetched).toHaveLength(3);
+    fetched[2]?.answer(null);
+    expect(log.entries).toEqual([]);
+  });
+
+  it("what somebody else waits for as well stays where it is", async () => {
+    const { fetched, load } = createSetup();
+    const client = new AbortController();
+    load(["a", "b"], 1_000, false, client.signal);
+    const other = load(["b"]);
+    client.abort();
+    await settlePromises();
+    expect(fetched.map(({ request }) => request.ticket.isSent)).toEqual([true, false]);
+    fetched[1]?.answer(toReading("b"));
+    await settlePromises();
+    expect(other).toEqual([{ name: "b", stale: false }]);
+    expect(fetched).toHaveLength(2);
+  });
+
+  it("before its question is even looked at, nothing is asked for", async () => {
+    const { fetched, load } = createSetup();
+    load(["a"], 1_000, false, AbortSignal.abort());
+    await settlePromises();
+    expect(fetched[0]?.request.ticket.isWanted).toBe(false);
+    expect(fetched[0]?.request.ticket.isSent).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("somebody who asks in the very moment in which a call leaves the queue gets an answer all the same", async () => {
+    const { fetched, load } = createSetup();
+    const client = new AbortController();
+    load(["a"], 1_000, false, client.signal);
+    // As a list call does that drops at its turn what is wanted no more.
+    const other = load(["a"]);
+    fetched[0]?.fail(new NotNeededError());
+    await settlePromises();
+    expect(fetched).toHaveLength(2);
+    fetched[1]?.answer(toReading("a"));
+    await settlePromises();
+    expect(other).toEqual([{ name: "a", stale: false }]);
   });
 });
 

@@ -5,6 +5,7 @@ import type {
   CertificateProduct,
   CertificateReading,
 } from "../../src/device-certificate/product.ts";
+import { createCloudClock } from "../../src/providers/cloud-clock.ts";
 import { createStaticSource } from "../../src/providers/credentials.ts";
 import type { HttpRequest } from "../../src/providers/transport.ts";
 import { CallTicket } from "../../src/quota/quota.ts";
@@ -23,6 +24,8 @@ export interface Script {
   readonly answers: readonly ScriptedAnswer[];
   /** The keys of the certificates that are asked for. */
   readonly keys: readonly (readonly string[])[];
+  /** Those of a second question, asked after the first was answered. */
+  readonly nextKeys?: readonly (readonly string[])[];
   readonly needsDetail?: boolean;
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -34,7 +37,7 @@ export interface ScriptedResult {
 
 /** Asks the product, without quota and retries. */
 export async function askScripted(script: Script): Promise<ScriptedResult> {
-  const { product, answers, keys, needsDetail = false, settings = {} } = script;
+  const { product, answers, keys, nextKeys = [], needsDetail = false, settings = {} } = script;
   const requests: HttpRequest[] = [];
   const source = product.connect({
     name: "default",
@@ -54,17 +57,26 @@ export async function askScripted(script: Script): Promise<ScriptedResult> {
       },
       close: async () => {},
     },
-    caller: () => ({ call: (send) => send(), estimatedWaitMs: 0 }),
+    clock: createCloudClock(),
+    caller: () => ({
+      call: (send) => send(new AbortController().signal),
+      estimatedWaitMs: 0,
+      isFailing: false,
+    }),
     log: pino({ level: "silent" }),
   });
-  const fetched = source.fetch(
-    keys.map((key) => ({
-      key,
-      needsDetail,
-      ticket: new CallTicket({ deadlineMs: Number.POSITIVE_INFINITY }),
-    })),
-  );
-  return { outcomes: await Promise.allSettled(fetched), requests };
+  const ask = (asked: Script["keys"]) =>
+    Promise.allSettled(
+      source.fetch(
+        asked.map((key) => ({
+          key,
+          needsDetail,
+          ticket: new CallTicket({ deadlineMs: Number.POSITIVE_INFINITY }),
+        })),
+      ),
+    );
+  const outcomes = await ask(keys);
+  return { outcomes: [...outcomes, ...(await ask(nextKeys))], requests };
 }
 
 /** The facts of the one certificate that is asked for; rejects with the failure. */

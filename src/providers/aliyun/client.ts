@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { CallOrigin } from "../../errors.ts";
 import type { Log } from "../../log.ts";
+import type { CloudClock } from "../cloud-clock.ts";
 import type { Credential, CredentialSource } from "../credentials.ts";
 import { type AnswerReading, sendSigned, toJsonObject, toText } from "../signed-call.ts";
 import type { HttpAnswer, HttpRequest, Transport } from "../transport.ts";
@@ -18,7 +19,8 @@ export interface AliyunClientOptions {
   /** The product's own first. */
   readonly errorTables: readonly (readonly VendorErrorRule[])[];
   readonly log: Pick<Log, "debug" | "info" | "warn">;
-  readonly now?: () => number;
+  /** What the signatures say. */
+  readonly clock: CloudClock;
 }
 
 export interface AliyunClient {
@@ -36,7 +38,7 @@ export interface AliyunClient {
 const EMPTY_BODY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 export function createAliyunClient(options: AliyunClientOptions): AliyunClient {
-  const { transport, credentials, origin, version, errorTables, log, now = Date.now } = options;
+  const { transport, credentials, origin, version, errorTables, log, clock } = options;
 
   function toRequest(
     action: string,
@@ -50,7 +52,7 @@ export function createAliyunClient(options: AliyunClientOptions): AliyunClient {
       ...(securityToken && { "x-acs-accesskey-id": accessKeyId }),
       "x-acs-action": action,
       "x-acs-content-sha256": EMPTY_BODY_SHA256,
-      "x-acs-date": `${new Date(now()).toISOString().slice(0, 19)}Z`,
+      "x-acs-date": `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
       ...(securityToken && { "x-acs-security-token": securityToken.reveal() }),
       "x-acs-signature-nonce": randomUUID(),
       "x-acs-version": version,
@@ -83,6 +85,7 @@ export function createAliyunClient(options: AliyunClientOptions): AliyunClient {
           call: { origin, action, errorTables, log },
           transport,
           credentials,
+          clock,
           toRequest: (credential) => toRequest(action, query, credential),
           readAnswer,
         },

@@ -12,18 +12,18 @@ export const ALIYUN_GATEWAY_ERRORS: readonly VendorErrorRule[] = [
   { code: "SignatureNonceUsed", meaning: "PROVIDER_UNAVAILABLE", isRetried: true },
 
   // A clock that is more than 15 minutes off.
-  { code: "InvalidTimeStamp*", meaning: "PROVIDER_DENIED", isRetried: false },
-  { code: "IllegalTimestamp", meaning: "PROVIDER_DENIED", isRetried: false },
+  { code: "InvalidTimeStamp*", meaning: "PROVIDER_DENIED", isRetried: false, denies: "clock" },
+  { code: "IllegalTimestamp", meaning: "PROVIDER_DENIED", isRetried: false, denies: "clock" },
 
   ...[
     "InvalidAccessKeyId*",
     "InvalidSecurityToken*",
     "SignatureDoesNotMatch",
     "Forbidden.AccessKeyDisabled",
-  ].map(toRefusedCredential),
-  { code: "IncompleteSignature", meaning: "PROVIDER_DENIED", isRetried: false },
-  { code: "MissingSecurityToken", meaning: "PROVIDER_DENIED", isRetried: false },
-  { code: "InvalidSignatureMethod", meaning: "PROVIDER_DENIED", isRetried: false },
+    "IncompleteSignature",
+    "MissingSecurityToken",
+    "InvalidSignatureMethod",
+  ].map(toRefusedKey),
 
   { code: "Forbidden*", meaning: "PROVIDER_DENIED", isRetried: false },
   // The vendor's spelling.
@@ -85,10 +85,16 @@ export const ALIYUN_IOT_ERRORS: readonly VendorErrorRule[] = [
 /** ApsaraMQ for MQTT: https://api.aliyun.com/document/OnsMqtt/2020-04-20/GetDeviceCredential. */
 export const ALIYUN_MQTT_ERRORS: readonly VendorErrorRule[] = [
   { code: "ApplyTokenOverFlow", meaning: "PROVIDER_THROTTLED", isRetried: true },
-  toRefusedCredential("CheckAccountInfoFailed"),
+  toRefusedKey("CheckAccountInfoFailed"),
   // Also what an instance of somebody else yields.
-  { code: "InstancePermissionCheckFailed", meaning: "PROVIDER_DENIED", isRetried: false },
-  { code: "PermissionCheckFailed", meaning: "PROVIDER_DENIED", isRetried: false },
+  ...["InstancePermissionCheckFailed", "PermissionCheckFailed"].map(
+    (code): VendorErrorRule => ({
+      code,
+      meaning: "PROVIDER_DENIED",
+      isRetried: false,
+      denies: "certificate",
+    }),
+  ),
   { code: "ParameterCheckFailed", meaning: "BAD_USER_INPUT", isRetried: false },
   { code: "ParameterFieldCheckFailed", meaning: "BAD_USER_INPUT", isRetried: false },
   { code: "InvalidParameter*", meaning: "BAD_USER_INPUT", isRetried: false },
@@ -100,6 +106,6 @@ export const ALIYUN_MQTT_ERRORS: readonly VendorErrorRule[] = [
   { code: "ApiNotSupport", meaning: "PROVIDER_UNAVAILABLE", isRetried: false },
 ];
 
-function toRefusedCredential(code: string): VendorErrorRule {
-  return { code, meaning: "PROVIDER_DENIED", isRetried: false, isCredentialRefused: true };
+function toRefusedKey(code: string): VendorErrorRule {
+  return { code, meaning: "PROVIDER_DENIED", isRetried: false, denies: "key" };
 }

@@ -2,6 +2,7 @@
 // https://cloud.tencent.com/document/api/213/30654 (request), 41680 of product 400 (errors)
 import type { CallOrigin } from "../../errors.ts";
 import type { Log } from "../../log.ts";
+import type { CloudClock } from "../cloud-clock.ts";
 import type { Credential, CredentialSource } from "../credentials.ts";
 import { type AnswerReading, sendSigned, toJsonObject, toObject, toText } from "../signed-call.ts";
 import type { HttpAnswer, HttpRequest, Transport } from "../transport.ts";
@@ -21,7 +22,8 @@ export interface TencentClientOptions {
   /** The product's own first. */
   readonly errorTables: readonly (readonly VendorErrorRule[])[];
   readonly log: Pick<Log, "debug" | "info" | "warn">;
-  readonly now?: () => number;
+  /** What the signatures say. */
+  readonly clock: CloudClock;
 }
 
 export interface TencentClient {
@@ -36,12 +38,12 @@ const CONTENT_TYPE = "application/json";
 
 export function createTencentClient(options: TencentClientOptions): TencentClient {
   const { transport, credentials, origin, service, version, region, errorTables, log } = options;
-  const { now = Date.now } = options;
+  const { clock } = options;
   // The port is not signed, although the Host header has it: so does the vendor's SDK.
   const { hostname } = new URL(`http://${transport.host}`);
 
   function toRequest(action: string, body: string, credential: Credential): HttpRequest {
-    const timestampSeconds = Math.floor(now() / 1000);
+    const timestampSeconds = Math.floor(clock.now() / 1000);
     return {
       method: "POST",
       path: "/",
@@ -78,6 +80,7 @@ export function createTencentClient(options: TencentClientOptions): TencentClien
           call: { origin, action, errorTables, log },
           transport,
           credentials,
+          clock,
           toRequest: (credential) => toRequest(action, body, credential),
           readAnswer,
         },

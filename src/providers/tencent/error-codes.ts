@@ -11,17 +11,18 @@ export const TENCENT_ERRORS: readonly VendorErrorRule[] = [
   // Also said of accounts in arrears, where another attempt changes nothing.
   { code: "ResourceUnavailable*", meaning: "PROVIDER_UNAVAILABLE", isRetried: true },
 
-  // AuthFailure.SignatureExpire is a clock that is more than five minutes off.
-  { code: "AuthFailure*", meaning: "PROVIDER_DENIED", isRetried: false },
-  ...[
-    "AuthFailure.InvalidSecretId",
-    "AuthFailure.SecretIdNotFound",
-    "AuthFailure.SignatureFailure",
-    "AuthFailure.TokenFailure",
-  ].map(toRefusedCredential),
+  // The secret id is unknown, the signature wrong, the token bad or expired, the address not allowed …
+  ...["AuthFailure*", "IpInBlacklist", "IpNotInWhitelist"].map(toRefusedKey),
+  // A clock that is more than five minutes off.
+  {
+    code: "AuthFailure.SignatureExpire",
+    meaning: "PROVIDER_DENIED",
+    isRetried: false,
+    denies: "clock",
+  },
+  // The key is right, and must not do this.
+  { code: "AuthFailure.UnauthorizedOperation", meaning: "PROVIDER_DENIED", isRetried: false },
   { code: "UnauthorizedOperation*", meaning: "PROVIDER_DENIED", isRetried: false },
-  { code: "IpInBlacklist", meaning: "PROVIDER_DENIED", isRetried: false },
-  { code: "IpNotInWhitelist", meaning: "PROVIDER_DENIED", isRetried: false },
 
   { code: "InvalidParameter*", meaning: "BAD_USER_INPUT", isRetried: false },
   { code: "InvalidParameterValue*", meaning: "BAD_USER_INPUT", isRetried: false },
@@ -56,7 +57,12 @@ export const TENCENT_MQTT_ERRORS: readonly VendorErrorRule[] = [
   { code: "ResourceNotFound.Ca", meaning: "NOT_FOUND", isRetried: false },
   { code: "ResourceNotFound.Role", meaning: "NOT_FOUND", isRetried: false },
   { code: "ResourceNotFound.Username", meaning: "NOT_FOUND", isRetried: false },
-  { code: "OperationDenied", meaning: "PROVIDER_DENIED", isRetried: false },
+  {
+    code: "OperationDenied",
+    meaning: "PROVIDER_DENIED",
+    isRetried: false,
+    denies: "certificate",
+  },
 ];
 
 /** SSL Certificates: https://cloud.tencent.com/document/api/400/41674, and 41671 for the list. */
@@ -65,7 +71,13 @@ export const TENCENT_SSL_ERRORS: readonly VendorErrorRule[] = [
 
   { code: "FailedOperation.AuthError", meaning: "PROVIDER_DENIED", isRetried: false },
   { code: "FailedOperation.CAMAuthorizedFail", meaning: "PROVIDER_DENIED", isRetried: false },
-  { code: "FailedOperation.NoProjectPermission", meaning: "PROVIDER_DENIED", isRetried: false },
+  // A certificate belongs to a project.
+  {
+    code: "FailedOperation.NoProjectPermission",
+    meaning: "PROVIDER_DENIED",
+    isRetried: false,
+    denies: "certificate",
+  },
   { code: "FailedOperation.NoRealNameAuth", meaning: "PROVIDER_DENIED", isRetried: false },
 
   { code: "FailedOperation.InvalidParam", meaning: "BAD_USER_INPUT", isRetried: false },
@@ -97,6 +109,6 @@ export const TENCENT_SSL_ERRORS: readonly VendorErrorRule[] = [
   { code: "FailedOperation.Order*", meaning: "PROVIDER_UNAVAILABLE", isRetried: false },
 ];
 
-function toRefusedCredential(code: string): VendorErrorRule {
-  return { code, meaning: "PROVIDER_DENIED", isRetried: false, isCredentialRefused: true };
+function toRefusedKey(code: string): VendorErrorRule {
+  return { code, meaning: "PROVIDER_DENIED", isRetried: false, denies: "key" };
 }

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ProviderError } from "../../../src/errors.ts";
+import { createCloudClock } from "../../../src/providers/cloud-clock.ts";
 import {
   type Credential,
   type CredentialSource,
@@ -247,7 +248,7 @@ function open(
     region,
     errorTables: [TENCENT_MQTT_ERRORS, TENCENT_ERRORS],
     log,
-    now: () => AT_MS,
+    clock: createCloudClock(() => AT_MS),
   });
   return { client, log };
 }

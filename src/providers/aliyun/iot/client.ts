@@ -27,12 +27,19 @@ export function createAliyunIotClient(connection: Connection, origin: CallOrigin
     errorTables: [ALIYUN_IOT_ERRORS, ALIYUN_GATEWAY_ERRORS],
   });
 
-  const query = (productKey: string, deviceName: string, iotInstanceId: string | null) =>
-    client.request("QueryDeviceCert", {
+  const query = (
+    productKey: string,
+    deviceName: string,
+    iotInstanceId: string | null,
+    signal: AbortSignal | undefined,
+  ) => {
+    const parameters = {
       ProductKey: productKey,
       DeviceName: deviceName,
       ...(iotInstanceId !== null && { IotInstanceId: iotInstanceId }),
-    });
+    };
+    return client.request("QueryDeviceCert", parameters, signal);
+  };
 
   return {
     /** `null` when the answer holds none. https://www.alibabacloud.com/help/en/iot/developer-reference/api-querydevicecert */
@@ -40,8 +47,9 @@ export function createAliyunIotClient(connection: Connection, origin: CallOrigin
       productKey: string,
       deviceName: string,
       iotInstanceId: string | null,
+      signal?: AbortSignal,
     ): Promise<DeviceCertInfo | null> {
-      const answer = await query(productKey, deviceName, iotInstanceId);
+      const answer = await query(productKey, deviceName, iotInstanceId, signal);
       return readAnswer(DeviceCertAnswer, answer, origin).DeviceCertInfo;
     },
 
@@ -50,8 +58,9 @@ export function createAliyunIotClient(connection: Connection, origin: CallOrigin
       productKey: string,
       deviceName: string,
       iotInstanceId: string | null,
+      signal?: AbortSignal,
     ): Promise<{ readonly Status: number | null; readonly PrivateKey: Secret | null } | null> {
-      const answer = await query(productKey, deviceName, iotInstanceId);
+      const answer = await query(productKey, deviceName, iotInstanceId, signal);
       return readAnswer(PrivateKeyAnswer, answer, origin).DeviceCertInfo;
     },
   };

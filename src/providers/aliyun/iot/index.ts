@@ -45,9 +45,10 @@ export const aliyunIot: CertificateProduct = {
       fetch: (requests) =>
         requests.map(async ({ key: [productKey = "", deviceName = ""], ticket }) => {
           const info = await caller
-            .call(() => client.queryDeviceCert(productKey, deviceName, iotInstanceId), {
-              tickets: [ticket],
-            })
+            .call(
+              (signal) => client.queryDeviceCert(productKey, deviceName, iotInstanceId, signal),
+              { tickets: [ticket] },
+            )
             .catch(toNullWhenNotFound);
           if (info === null) return null;
           return {
@@ -58,10 +59,10 @@ export const aliyunIot: CertificateProduct = {
       secrets: {
         privateKey: async ({ key: [productKey = "", deviceName = ""], ticket, isNeeded }) => {
           const info = await caller
-            .call(() => client.queryPrivateKey(productKey, deviceName, iotInstanceId), {
-              tickets: [ticket],
-              isNeeded,
-            })
+            .call(
+              (signal) => client.queryPrivateKey(productKey, deviceName, iotInstanceId, signal),
+              { tickets: [ticket], isNeeded },
+            )
             .catch(toNullWhenNotFound);
           return info?.Status === READY ? info.PrivateKey : null;
         },

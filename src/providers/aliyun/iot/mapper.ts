@@ -27,7 +27,7 @@ export function toFacts(
     // Before it is ready the cloud's text is no certificate, whatever it holds.
     bundle: Status === READY ? CertificateBundle.from(Certificate) : null,
     reported: {
-      serialNumber: CertSN || null,
+      serialNumber: toSerialNumber(CertSN),
       commonName: null,
       organizationalUnit: null,
       subjectAltNames: null,
@@ -37,4 +37,12 @@ export function toFacts(
     ...key,
     certSn: CertSN,
   };
+}
+
+/** Hexadecimal as of every certificate; the vendor's example has decimal digits alone, which are both. */
+function toSerialNumber(certSn: string | null): string | null {
+  const serialNumber = certSn?.trim() || null;
+  return serialNumber !== null && /^[0-9a-fA-F]+$/.test(serialNumber)
+    ? serialNumber.toUpperCase()
+    : serialNumber;
 }

@@ -42,16 +42,19 @@ export function createAliyunMqttClient(connection: Connection, origin: CallOrigi
     errorTables: [ALIYUN_MQTT_ERRORS, ALIYUN_GATEWAY_ERRORS],
   });
 
-  const request = (instanceId: string, clientId: string) =>
-    client.request("GetDeviceCredential", { InstanceId: instanceId, ClientId: clientId });
+  const request = (instanceId: string, clientId: string, signal: AbortSignal | undefined) => {
+    const parameters = { InstanceId: instanceId, ClientId: clientId };
+    return client.request("GetDeviceCredential", parameters, signal);
+  };
 
   return {
     /** `null` when the answer holds none. https://help.aliyun.com/document_detail/604857.html */
     async getDeviceCredential(
       instanceId: string,
       clientId: string,
+      signal?: AbortSignal,
     ): Promise<DeviceCredential | null> {
-      const answer = await request(instanceId, clientId);
+      const answer = await request(instanceId, clientId, signal);
       return readAnswer(DeviceCredentialAnswer, answer, origin).DeviceCredential;
     },
 
@@ -59,8 +62,9 @@ export function createAliyunMqttClient(connection: Connection, origin: CallOrigi
     async getDeviceAccessKeySecret(
       instanceId: string,
       clientId: string,
+      signal?: AbortSignal,
     ): Promise<DeviceAccessKeySecret | null> {
-      const answer = await request(instanceId, clientId);
+      const answer = await request(instanceId, clientId, signal);
       return readAnswer(DeviceAccessKeySecretAnswer, answer, origin).DeviceCredential;
     },
   };

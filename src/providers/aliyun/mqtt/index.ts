@@ -54,7 +54,9 @@ export const aliyunMqtt: CertificateProduct = {
       fetch: (requests) =>
         requests.map(async ({ key: [instanceId = "", clientId = ""], ticket }) => {
           const credential = await caller
-            .call(() => client.getDeviceCredential(instanceId, clientId), { tickets: [ticket] })
+            .call((signal) => client.getDeviceCredential(instanceId, clientId, signal), {
+              tickets: [ticket],
+            })
             .catch(toNullWhenNotFound);
           if (credential === null) return null;
           checkIdentity(credential, instanceId, clientId);
@@ -67,7 +69,7 @@ export const aliyunMqtt: CertificateProduct = {
           isNeeded,
         }) => {
           const credential = await caller
-            .call(() => client.getDeviceAccessKeySecret(instanceId, clientId), {
+            .call((signal) => client.getDeviceAccessKeySecret(instanceId, clientId, signal), {
               tickets: [ticket],
               isNeeded,
             })

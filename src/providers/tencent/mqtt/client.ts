@@ -45,11 +45,10 @@ export function createTencentMqttClient(connection: Connection, origin: CallOrig
     async describeDeviceCertificate(
       instanceId: string,
       deviceCertificateSn: string,
+      signal?: AbortSignal,
     ): Promise<DeviceCertificateItem> {
-      const answer = await client.request("DescribeDeviceCertificate", {
-        InstanceId: instanceId,
-        DeviceCertificateSn: deviceCertificateSn,
-      });
+      const parameters = { InstanceId: instanceId, DeviceCertificateSn: deviceCertificateSn };
+      const answer = await client.request("DescribeDeviceCertificate", parameters, signal);
       return readAnswer(DeviceCertificateItem, answer, origin);
     },
 
@@ -57,15 +56,17 @@ export function createTencentMqttClient(connection: Connection, origin: CallOrig
     async describeDeviceCertificates(
       instanceId: string,
       deviceCertificateSns: readonly string[],
+      signal?: AbortSignal,
     ): Promise<DeviceCertificateItem[]> {
-      const answer = await client.request("DescribeDeviceCertificates", {
+      const parameters = {
         InstanceId: instanceId,
         Filters: [{ Name: "DeviceCertificateSn", Values: deviceCertificateSns }],
         Limit: MAX_LISTED,
         Offset: 0,
         // The default order is undocumented.
         OrderBy: "CREATE_TIME_ASC",
-      });
+      };
+      const answer = await client.request("DescribeDeviceCertificates", parameters, signal);
       const { Data } = readAnswer(DeviceCertificateList, answer, origin);
       return readItems(DeviceCertificateItem, Data ?? []);
     },

@@ -11,7 +11,7 @@ import { tencentCloud } from "../cloud.ts";
 import { SHARING, TencentMqttDeviceCertificate } from "./certificate.ts";
 import { createTencentMqttClient, type DeviceCertificateItem } from "./client.ts";
 import { describeDeviceCertificate, describeDeviceCertificates, MAX_LISTED } from "./limits.ts";
-import { toCanonicalSn, toFacts, toSnSpellings } from "./mapper.ts";
+import { type SnLetters, toCanonicalSn, toFacts, toSnLetters, toSnSpellings } from "./mapper.ts";
 
 export const tencentMqtt: CertificateProduct = {
   prefix: "tencent-mqtt",
@@ -48,6 +48,7 @@ export const tencentMqtt: CertificateProduct = {
     const origin = { provider: tencentMqtt.prefix, connection: connection.name };
     const client = createTencentMqttClient(connection, origin);
     const single = connection.caller(describeDeviceCertificate);
+    let letters: SnLetters = "unknown";
 
     return createBatchedSource<DeviceCertificateItem & { InstanceId: string }>({
       single,
@@ -55,12 +56,13 @@ export const tencentMqtt: CertificateProduct = {
       memory: createListingMemory(origin, connection.log),
       maxValues: MAX_LISTED,
       groupOf: ({ key: [instanceId = ""] }) => instanceId,
-      valuesOf: ({ key: [, sn = ""] }) => toSnSpellings(sn),
+      valuesOf: ({ key: [, sn = ""] }) => toSnSpellings(sn, letters),
       keyOf: ({ key: [, sn = ""] }) => toCanonicalSn(sn),
       keyOfItem: ({ DeviceCertificateSn }) =>
         DeviceCertificateSn === null ? null : toCanonicalSn(DeviceCertificateSn),
-      sendList: async (instanceId, sns) => {
-        const items = await client.describeDeviceCertificates(instanceId, sns);
+      sendList: async (instanceId, sns, signal) => {
+        const items = await client.describeDeviceCertificates(instanceId, sns, signal);
+        for (const item of items) learnLetters(item);
         return items
           .filter((item) => item.InstanceId === null || item.InstanceId === instanceId)
           .map((item) => ({ ...item, InstanceId: instanceId }));
@@ -69,17 +71,23 @@ export const tencentMqtt: CertificateProduct = {
       fetchOne,
     });
 
+    function learnLetters({ DeviceCertificateSn }: DeviceCertificateItem): void {
+      const seen = toSnLetters(DeviceCertificateSn);
+      if (seen !== "unknown") letters = seen;
+    }
+
     /** Asks for each spelling in turn, because whether the cloud tells them apart is undocumented. */
     async function fetchOne(request: CertificateRequest): Promise<CertificateReading | null> {
       const [instanceId = "", asked = ""] = request.key;
-      for (const sn of toSnSpellings(asked)) {
+      for (const sn of toSnSpellings(asked, letters)) {
         const item = await single
-          .call(() => client.describeDeviceCertificate(instanceId, sn), {
+          .call((signal) => client.describeDeviceCertificate(instanceId, sn, signal), {
             tickets: [request.ticket],
           })
           .catch(toNullWhenNotFound);
         // An answer without a serial number is how the cloud may say that there is none.
         if (!item?.DeviceCertificateSn) continue;
+        learnLetters(item);
         if (
           toCanonicalSn(item.DeviceCertificateSn) !== toCanonicalSn(asked) ||
           (item.InstanceId ?? instanceId) !== instanceId

@@ -48,11 +48,33 @@ export function toCanonicalSn(deviceCertificateSn: string): string {
   return deviceCertificateSn.toLowerCase().replace(/^0+(?=.)/, "");
 }
 
-/** The spellings under which the cloud may hold a serial number, the one asked with first. */
-export function toSnSpellings(deviceCertificateSn: string): readonly string[] {
+/** In which letters the cloud writes serial numbers, as far as its answers have told. */
+export type SnLetters = "lower" | "upper" | "unknown";
+
+/** What a serial number of an answer tells of it; one without letters tells nothing. */
+export function toSnLetters(deviceCertificateSn: string | null): SnLetters {
+  if (/[a-f]/.test(deviceCertificateSn ?? "")) return "lower";
+  return /[A-F]/.test(deviceCertificateSn ?? "") ? "upper" : "unknown";
+}
+
+/**
+ * The spellings under which the cloud may hold a serial number, the likeliest first. All examples of the vendor have
+ * lower-case letters; whether it compares exactly is not documented, so upper-case ones are tried until it is known.
+ */
+export function toSnSpellings(
+  deviceCertificateSn: string,
+  letters: SnLetters = "lower",
+): readonly string[] {
   const stripped = toCanonicalSn(deviceCertificateSn);
   const padded = stripped.padStart(SERIAL_NUMBER_DIGITS, "0");
   // A number that is far shorter than 20 bytes is not one that lost a zero.
   const isNearlyWhole = stripped.length >= SERIAL_NUMBER_DIGITS - 2;
-  return [...new Set([deviceCertificateSn, stripped, ...(isNearlyWhole ? [padded] : [])])];
+  const lower = [stripped, ...(isNearlyWhole ? [padded] : [])];
+  const upper = lower.map((spelling) => spelling.toUpperCase());
+  const spellings = {
+    lower: [deviceCertificateSn, ...lower],
+    unknown: [deviceCertificateSn, ...lower, ...upper],
+    upper: [deviceCertificateSn.toUpperCase(), ...upper, ...lower],
+  }[letters];
+  return [...new Set(spellings)];
 }

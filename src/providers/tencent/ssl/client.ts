@@ -139,25 +139,37 @@ export function createTencentSslClient(connection: Connection, origin: CallOrigi
 
   return {
     /** https://cloud.tencent.com/document/api/400/41674 */
-    async describeCertificate(certificateId: string): Promise<CertificateDetail> {
-      const answer = await client.request("DescribeCertificate", { CertificateId: certificateId });
+    async describeCertificate(
+      certificateId: string,
+      signal?: AbortSignal,
+    ): Promise<CertificateDetail> {
+      const parameters = { CertificateId: certificateId };
+      const answer = await client.request("DescribeCertificate", parameters, signal);
       return readAnswer(CertificateDetail, answer, origin);
     },
 
     /** The same call for the password of the private key that was handed in. */
-    async describeKeyPassword(certificateId: string): Promise<KeyPasswordAnswer> {
-      const answer = await client.request("DescribeCertificate", { CertificateId: certificateId });
+    async describeKeyPassword(
+      certificateId: string,
+      signal?: AbortSignal,
+    ): Promise<KeyPasswordAnswer> {
+      const parameters = { CertificateId: certificateId };
+      const answer = await client.request("DescribeCertificate", parameters, signal);
       return readAnswer(KeyPasswordAnswer, answer, origin);
     },
 
     /** https://cloud.tencent.com/document/api/400/41671 */
-    async describeCertificates(certificateIds: readonly string[]): Promise<CertificateItem[]> {
-      const answer = await client.request("DescribeCertificates", {
+    async describeCertificates(
+      certificateIds: readonly string[],
+      signal?: AbortSignal,
+    ): Promise<CertificateItem[]> {
+      const parameters = {
         CertIds: certificateIds,
         // Without it the cloud answers with ten, however many ids are asked for.
         Limit: certificateIds.length,
         Offset: 0,
-      });
+      };
+      const answer = await client.request("DescribeCertificates", parameters, signal);
       const { Certificates } = readAnswer(CertificateList, answer, origin);
       return readItems(CertificateItem, Certificates ?? []);
     },

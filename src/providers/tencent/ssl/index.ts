@@ -46,11 +46,13 @@ export const tencentSsl: CertificateProduct = {
       valuesOf: ({ key }) => key,
       keyOf: ({ key: [certificateId = ""] }) => certificateId,
       keyOfItem: ({ CertificateId }) => CertificateId,
-      sendList: (_, certificateIds) => client.describeCertificates(certificateIds),
+      sendList: (_, certificateIds, signal) => client.describeCertificates(certificateIds, signal),
       toReading: (item) => ({ facts: toFactsOfItem(item), hasDetail: false }),
       fetchOne: async ({ key: [certificateId = ""], ticket }) => {
         const detail = await single
-          .call(() => client.describeCertificate(certificateId), { tickets: [ticket] })
+          .call((signal) => client.describeCertificate(certificateId, signal), {
+            tickets: [ticket],
+          })
           .catch(toNullWhenNotFound);
         // An answer without an id is how the cloud may say that there is none.
         if (!detail?.CertificateId) return null;
@@ -64,7 +66,10 @@ export const tencentSsl: CertificateProduct = {
       secrets: {
         keyPassword: async ({ key: [certificateId = ""], ticket, isNeeded }) => {
           const detail = await single
-            .call(() => client.describeKeyPassword(certificateId), { tickets: [ticket], isNeeded })
+            .call((signal) => client.describeKeyPassword(certificateId, signal), {
+              tickets: [ticket],
+              isNeeded,
+            })
             .catch(toNullWhenNotFound);
           if (!detail?.CertificateId) return null;
           if (detail.CertificateId !== certificateId) throw createMismatchError(origin);

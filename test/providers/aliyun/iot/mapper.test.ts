@@ -96,6 +96,18 @@ describe("the answer of QueryDeviceCert", () => {
     expect((await read({ ...READY, Certificate: "tXHf4ezdEHfp8kHP****" }))?.bundle).toBeNull();
   });
 
+  it.each([
+    ["0a1b2c", "0A1B2C"],
+    [" 2079624632453564 ", "2079624632453564"],
+    ["not-hexadecimal", "not-hexadecimal"],
+  ])(
+    "writes the cloud's serial number %j in upper case if it is hexadecimal",
+    async (CertSN, serialNumber) => {
+      const facts = await read({ Status: 0, Certificate: "", PrivateKey: "", CertSN });
+      expect(facts).toMatchObject({ reported: { serialNumber }, certSn: CertSN });
+    },
+  );
+
   it("keeps a serial number that comes as a number", async () => {
     expect(await read({ ...READY, CertSN: 2079624632453564 })).toMatchObject({
       certSn: "2079624632453564",

@@ -214,6 +214,40 @@ describe("the single call", () => {
       answers: [answer({ Error: { Code: "ResourceNotFound.Certificate", Message: "…" } })],
     });
     const asked = requests.map(({ body = "" }) => JSON.parse(body).DeviceCertificateSn);
-    expect(asked).toEqual([SN.toUpperCase(), SN.slice(1), SN]);
+    expect(asked).toEqual([SN.toUpperCase(), SN.slice(1), SN, SN.slice(1).toUpperCase()]);
+  });
+
+  it("asks with no upper-case letters once a certificate has shown that the cloud writes lower-case ones", async () => {
+    const other = `4b${SN.slice(2)}`;
+    const { requests } = await askScripted({
+      product: tencentMqtt,
+      keys: [["mqtt-jbgwp4ae", other]],
+      nextKeys: [["mqtt-jbgwp4ae", SN]],
+      answers: [
+        answer({ DeviceCertificateSn: other, Status: "ACTIVE" }),
+        answer({ Error: { Code: "ResourceNotFound.Certificate", Message: "…" } }),
+      ],
+    });
+    const asked = requests.map(({ body = "" }) => JSON.parse(body).DeviceCertificateSn);
+    expect(asked).toEqual([other, SN, SN.slice(1)]);
+  });
+
+  it("finds what an exact cloud holds in upper case, and asks that way first from then on", async () => {
+    const stored = SN.toUpperCase();
+    const answers = [
+      ...Array.from({ length: 2 }, () => answer({ DeviceCertificateSn: "" })),
+      answer({ DeviceCertificateSn: "" }),
+      answer({ DeviceCertificateSn: stored, Status: "ACTIVE" }),
+    ];
+    const { outcomes, requests } = await askScripted({
+      product: tencentMqtt,
+      keys: [["mqtt-jbgwp4ae", SN]],
+      nextKeys: [["mqtt-jbgwp4ae", SN]],
+      answers,
+    });
+    const asked = requests.map(({ body = "" }) => JSON.parse(body).DeviceCertificateSn);
+    expect(asked).toEqual([SN, SN.slice(1), SN.slice(1).toUpperCase(), stored, stored]);
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ value: { facts: { deviceCertificateSn: stored } } });
   });
 });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { toCanonicalSn, toSnSpellings } from "../../../../src/providers/tencent/mqtt/mapper.ts";
+import {
+  toCanonicalSn,
+  toSnLetters,
+  toSnSpellings,
+} from "../../../../src/providers/tencent/mqtt/mapper.ts";
 
 const SN = "0eef68a582b94254296e54ce754f94d707a59911";
 
@@ -39,7 +43,27 @@ describe("toSnSpellings", () => {
     expect(toSnSpellings(SN)).toEqual([SN, SN.slice(1)]);
   });
 
+  it("adds upper-case ones until it is known in which letters the cloud writes, the likeliest first", () => {
+    const [stripped, STRIPPED, WHOLE] = [SN.slice(1), SN.slice(1).toUpperCase(), SN.toUpperCase()];
+    expect(toSnSpellings(SN, "unknown")).toEqual([SN, stripped, STRIPPED, WHOLE]);
+    expect(toSnSpellings(SN, "upper")).toEqual([WHOLE, STRIPPED, stripped, SN]);
+    expect(toSnSpellings(SN, "lower")).toEqual([SN, stripped]);
+    expect(toSnSpellings("0123456789", "unknown")).toEqual(["0123456789", "123456789"]);
+  });
+
   it("does not fill up what is far too short", () => {
     expect(toSnSpellings("7f")).toEqual(["7f"]);
+  });
+});
+
+describe("toSnLetters", () => {
+  it.each([
+    [SN, "lower"],
+    [SN.toUpperCase(), "upper"],
+    ["2079624632453564", "unknown"],
+    ["", "unknown"],
+    [null, "unknown"],
+  ])("tells of %s that the cloud writes %s letters", (sn, letters) => {
+    expect(toSnLetters(sn)).toBe(letters);
   });
 });
