@@ -26,8 +26,10 @@ const PROBE_EVERY_MS = 1_000;
 const FORGET_AFTER_MS = 10_000;
 /** An answer that takes so many times as long as it lately took is not waited for before the cloud is held for hung. */
 const PATIENCE_FACTOR = 3;
-const MIN_PATIENCE_MS = 1_200;
+const MIN_PATIENCE_MS = 1_500;
 const MAX_PATIENCE_MS = 10_000;
+/** A probe may take so many times as long: when it is overdue, those who wait for it are refused. */
+const PROBE_PATIENCE = 1.6;
 /** A timer that is later than this tells that the process was busy: answers may have come that nobody has read yet. */
 const LATE_MS = 100;
 /** How fast a slow answer is forgotten: the part that each faster one takes away. */
@@ -163,18 +165,19 @@ export class Circuit {
     this.#timer = undefined;
   }
 
-  get #patienceMs(): number {
-    return Math.min(Math.max(MIN_PATIENCE_MS, this.#usualMs * PATIENCE_FACTOR), MAX_PATIENCE_MS);
+  #toPatienceMs(call: CallUnderWay): number {
+    const patienceMs = Math.max(MIN_PATIENCE_MS, this.#usualMs * PATIENCE_FACTOR);
+    return Math.min(patienceMs * (call === this.#probe ? PROBE_PATIENCE : 1), MAX_PATIENCE_MS);
   }
 
   /** Looks again when the oldest call that is not overdue yet will be. */
   #watch(): void {
     if (this.#timer !== undefined) return;
-    for (const { isOverdue, startedAtMs } of this.#underWay) {
-      if (isOverdue) continue;
-      this.#lookAt(Math.max(performance.now() + 1, startedAtMs + this.#patienceMs));
-      return;
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const call of this.#underWay) {
+      if (!call.isOverdue) atMs = Math.min(atMs, call.startedAtMs + this.#toPatienceMs(call));
     }
+    if (atMs < Number.POSITIVE_INFINITY) this.#lookAt(Math.max(performance.now() + 1, atMs));
   }
 
   #lookAt(atMs: number): void {
@@ -193,8 +196,8 @@ export class Circuit {
 
   #judgeOverdue(): void {
     const now = performance.now();
-    const patienceMs = this.#patienceMs;
     for (const call of this.#underWay) {
+      const patienceMs = this.#toPatienceMs(call);
       if (call.isOverdue || now - call.startedAtMs < patienceMs) continue;
       call.isOverdue = true;
       if (call === this.#probe) this.#endProbe();
