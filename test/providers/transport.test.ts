@@ -91,11 +91,11 @@ describe("how many requests a transport has on the way", () => {
     const transport = openTransport({
       origin: server.origin,
       connections: 1,
-      connectTimeoutMs: 50,
+      connectTimeoutMs: 1_000,
     });
     const abort = new AbortController();
     const first = failureOf(transport.send(GET, abort.signal));
-    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 10_000 });
     expect(await failureOf(transport.send(GET))).toMatchObject({ kind: "timeout", isSent: false });
     abort.abort();
     await first;

@@ -143,7 +143,7 @@ describe("no answer", () => {
     const abort = new AbortController();
     const failed = failureOf(open(server).client.request("Describe", {}, abort.signal));
     abort.abort();
-    expect(await failed).toMatchObject({ code: "PROVIDER_TIMEOUT", isRetryable: false });
+    expect(await failed).toMatchObject({ code: "PROVIDER_TIMEOUT", isRetryable: true });
   });
 
   it("is not asked for where there is nothing to sign with", async () => {

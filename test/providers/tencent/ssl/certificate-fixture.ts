@@ -195,6 +195,7 @@ export const DETAIL_FACTS = {
     },
   ],
   submittedData: {
+    ofCertificate: "tencent-ssl:default:eyxLKFt4",
     csrType: "online",
     csrContent: "-----BEGIN CERTIFICATE REQUEST-----",
     certificateDomain: "example.com",
