@@ -62,6 +62,8 @@ export function createDeviceType(names: DeviceNames = {}): DeviceType {
 
 /** What the devices of one `_entities` call have in common. */
 interface Reading {
+  /** Throws `FORBIDDEN` for a caller who may not even know whether there is a certificate. */
+  checkCaller(): void;
   load(id: unknown, fields: ReadonlySet<string>): Promise<DeviceCertificate | null>;
   /** Throws `TOO_MANY_ENTITIES` when all devices together want more certificates than one answer may have. */
   claim(count: number): void;
@@ -79,10 +81,8 @@ function planReading(context: RequestContext, info: GraphQLResolveInfo): Reading
   const ofAll = collectFieldsBelow(info, "certificates");
   let claimed = 0;
   return {
-    load: async (id, fields) => {
-      requireScopes(caller, [SCOPES.read]);
-      return certificates.loadById(id, fields);
-    },
+    checkCaller: () => requireScopes(caller, [SCOPES.read]),
+    load: (id, fields) => certificates.loadById(id, fields),
     claim: (count) => {
       checkEntityCount("certificates of all devices", claimed + count, maxEntities);
       claimed += count;
@@ -129,8 +129,9 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
     })
     @NeedsIds
     get certificate(): Promise<DeviceCertificate | null> | null {
+      const { checkCaller, load, fieldsOfFirst } = this.#reading;
+      checkCaller();
       if (this.#ids.length === 0) return null;
-      const { load, fieldsOfFirst } = this.#reading;
       return load(this.#ids[0], fieldsOfFirst);
     }
 
@@ -141,7 +142,8 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
     })
     @NeedsIds
     get certificates(): Promise<DeviceCertificate | null>[] {
-      const { load, claim, fieldsOfAll } = this.#reading;
+      const { checkCaller, load, claim, fieldsOfAll } = this.#reading;
+      checkCaller();
       // Asked for under two aliases, they are still the same certificates.
       if (!this.#isClaimed) claim(this.#ids.length);
       this.#isClaimed = true;
@@ -156,8 +158,13 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
     get certificateAvailability():
       | Promise<DeviceCertificateAvailability>
       | DeviceCertificateAvailability {
+      const { checkCaller, load, fieldsOfFirst } = this.#reading;
+      try {
+        checkCaller();
+      } catch (error) {
+        return toAvailability(error);
+      }
       if (this.#ids.length === 0) return "NONE";
-      const { load, fieldsOfFirst } = this.#reading;
       // With the fields of certificate, so that both are one and the same answer.
       return load(this.#ids[0], fieldsOfFirst).then(
         (certificate) => (certificate === null ? "NOT_FOUND" : "AVAILABLE"),
