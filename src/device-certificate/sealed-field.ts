@@ -14,10 +14,11 @@ export interface SealingContext {
 }
 
 /**
- * A field `(recipient: String!): String` that needs the scope for secrets. `secret` names what it hands out.
+ * A field `(recipient: String!): String` that needs the scope for secrets. `secret` says what it hands out, `source` is the vendor's
+ * name of it.
  * The method below it gets the recipient and a `SealingContext`.
  */
-export function SealedField(secret: string): MethodDecorator {
+export function SealedField(secret: string, source: string): MethodDecorator {
   return (target, key, descriptor) => {
     Arg("recipient", () => String, {
       description: "The public key to encrypt to, as the JSON text of a JSON Web Key.",
@@ -25,7 +26,7 @@ export function SealedField(secret: string): MethodDecorator {
     Ctx()(target, key, 1);
     Field(() => String, {
       nullable: true,
-      description: `${secret} as a compact JWE for the recipient's public JWK; null when the cloud has none.`,
+      description: `${secret} as a compact JWE for the recipient's public JWK. Source: ${source}; null when the cloud has none, an error where secrets are not handed out.`,
     })(target, key, descriptor);
     RequiresScope(SCOPES.secretRead)(target, key, descriptor);
   };

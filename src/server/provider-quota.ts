@@ -40,7 +40,7 @@ class ProviderQuota implements Readonly<Record<keyof ActionUse, unknown>> {
   @Field(() => Int, { description: "Calls sent since midnight UTC, repeated ones included." })
   readonly callsToday!: number;
 
-  @Field(() => Int, { description: "Of those the ones that cost money." })
+  @Field(() => Int, { description: "Calls sent since midnight UTC that the cloud bills." })
   readonly billedCallsToday!: number;
 }
 
@@ -48,7 +48,8 @@ class ProviderQuota implements Readonly<Record<keyof ActionUse, unknown>> {
 export class ProviderQuotaResolver {
   @Query(() => [ProviderQuota], {
     nullable: true,
-    description: "What every quota is doing now, one entry for each API action on each connection.",
+    description:
+      "What every quota is doing now, one entry for each API action on each connection; null, with an error, for callers without the scope.",
   })
   @RequiresScope(SCOPES.operationsRead)
   providerQuotas(@Ctx() { actions }: RequestContext): ActionUse[] {

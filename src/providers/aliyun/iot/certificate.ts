@@ -21,7 +21,7 @@ export class AliyunIotDeviceCertificate extends X509DeviceCertificate {
   @Field(() => ID, {
     nullable: true,
     description:
-      "The IoT Platform instance, as the connection is configured; null for a public instance without id.",
+      "The IoT Platform instance. Source: iotInstanceId of the configured connection; null for a public instance without id.",
   })
   readonly iotInstanceId!: string | null;
 
@@ -31,7 +31,7 @@ export class AliyunIotDeviceCertificate extends X509DeviceCertificate {
   })
   readonly certSn!: string | null;
 
-  @SealedField("The device's private key")
+  @SealedField("The device's private key", "PrivateKey")
   sealedPrivateKey(recipient: string, { secrets }: SealingContext): Promise<string | null> {
     return secrets.seal(this.id, "privateKey", recipient);
   }

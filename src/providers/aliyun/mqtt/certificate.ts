@@ -22,7 +22,7 @@ export class AliyunMqttDeviceCredential extends DeviceCertificate {
   })
   readonly deviceAccessKeyId!: string | null;
 
-  @SealedField("The secret half of the credential")
+  @SealedField("The secret half of the credential", "DeviceAccessKeySecret")
   sealedDeviceAccessKeySecret(
     recipient: string,
     { secrets }: SealingContext,

@@ -310,7 +310,7 @@ export class TencentSslSubmittedData {
   })
   readonly verifyType!: string | null;
 
-  @SealedField("The password of the private key that was handed in, KeyPassword,")
+  @SealedField("The password of the private key that was handed in", "KeyPassword")
   sealedKeyPassword(recipient: string, { secrets }: SealingContext): Promise<string | null> {
     return secrets.seal(this.ofCertificate, "keyPassword", recipient);
   }
