@@ -38,14 +38,22 @@ export interface Subgraph {
   readonly answer: { readonly withinMs: number; readonly maxEntities: number };
 }
 
+/** One request, as it came. */
+export interface Arrival {
+  /** For the audit. */
+  readonly requestId: string;
+  /** When its head was read, on the clock of `performance.now()`: what it waits for the processor counts too. */
+  readonly arrivedAtMs: number;
+  /** Aborted when the client went away before it had its answer. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export function createRequestContext(
   { catalog, retrieval, devices, secretsDesk: desk, actions, answer }: Subgraph,
   caller: Caller,
-  requestId: string,
-  /** Aborted when the client went away before it had its answer. */
-  signal?: AbortSignal,
+  { requestId, arrivedAtMs, signal }: Arrival,
 ): RequestContext {
-  const requester = { deadlineMs: performance.now() + answer.withinMs, signal };
+  const requester = { deadlineMs: arrivedAtMs + answer.withinMs, signal };
   return {
     caller,
     certificates: new CertificateLoader({ catalog, retrieval, requester }),

@@ -211,7 +211,7 @@ describe("the memory of the process", () => {
       {
         server: { port: 0, adminPort: 0, drainSeconds: 0 },
         connections: toConnections(emulator, { callsPerSecond: 1_000 }),
-        answer: { withinMs: 1_000 },
+        answer: { withinMs: 3_000 },
         cache: { freshSeconds: { active: 0 } },
       },
       { NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}` },

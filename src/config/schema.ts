@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Secret } from "../secret.ts";
 import { type ConfigurableProduct, createConnectionsSchema } from "./connections.ts";
+import { createLimitsSchema } from "./limits.ts";
 import {
   filePath,
   mapping,
@@ -33,6 +34,7 @@ export function createConfigSchema(products: readonly ConfigurableProduct[]) {
     connections: createConnectionsSchema(products),
     join: createJoinSchema(),
     answer: createAnswerSchema(),
+    limits: createLimitsSchema(),
     cache: createCacheSchema(),
     redis: createRedisSchema(),
     auth: createAuthSchema(),
@@ -41,6 +43,11 @@ export function createConfigSchema(products: readonly ConfigurableProduct[]) {
         .default(true)
         .describe(
           "Whether @requiresScopes stands in the schema; false for gateways that refuse it, enforcement stays (default: true).",
+        ),
+      introspection: oneOf(["auto", "on", "off"])
+        .default("auto")
+        .describe(
+          "Whether callers may ask for the schema; auto allows it to gateways, on loopback, and with the explorer (default: auto).",
         ),
     })
       .prefault({})

@@ -4,15 +4,23 @@ import type { Metrics } from "./metrics.ts";
 
 /** Whether the process can serve, and why not. */
 export class Readiness {
-  #reasons: readonly string[] = ["starting"];
+  #reason: "starting" | "draining" | undefined = "starting";
 
+  /** Why the process cannot serve; empty when it can. */
   get reasons(): readonly string[] {
-    return this.#reasons;
+    return this.#reason === undefined ? [] : [this.#reason];
   }
 
-  /** With no reason against it the process is ready. */
-  set(...reasons: string[]): void {
-    this.#reasons = reasons;
+  get isDraining(): boolean {
+    return this.#reason === "draining";
+  }
+
+  start(): void {
+    this.#reason = undefined;
+  }
+
+  drain(): void {
+    this.#reason = "draining";
   }
 }
 

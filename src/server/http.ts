@@ -1,4 +1,7 @@
-// GraphQL over HTTP at /graphql.
+// GraphQL over HTTP at /graphql: what is let in, in which order, and how what is not is refused.
+import { isUtf8 } from "node:buffer";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import Fastify, {
@@ -7,102 +10,243 @@ import Fastify, {
   type FastifyRequest,
   type onRequestAsyncHookHandler,
 } from "fastify";
-import type { Caller, RequestContext } from "../context.ts";
+import type { Config } from "../config/index.ts";
+import type { Arrival, Caller, RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
+import type { Admission } from "./admission.ts";
 import type { Authenticate } from "./caller.ts";
+import { checkJsonSize } from "./json-size.ts";
+import type { Metrics } from "./metrics.ts";
+import { REFUSALS, Refusal, type RefusalReason, toRefusalBody } from "./refusal.ts";
 import { toRequestId } from "./request-head.ts";
-
-/** A thousand ids take about 70 kB. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 export interface HttpOptions {
   readonly apollo: ApolloServer<RequestContext>;
   readonly authenticate: Authenticate;
-  /** The signal is aborted when the client goes away before it has its answer. */
-  readonly createContext: (
-    caller: Caller,
-    requestId: string,
-    signal: AbortSignal,
-  ) => RequestContext;
+  readonly createContext: (caller: Caller, arrival: Arrival) => RequestContext;
+  readonly admission: Admission;
+  readonly limits: Config["limits"];
+  /** While true, every answer asks the client to open another connection for what comes next. */
+  readonly isDraining: () => boolean;
+  readonly metrics: Metrics;
   readonly log: Log;
   /** Answers browsers that want a page, before anybody is asked who they are. */
   readonly explorer?: onRequestAsyncHookHandler | undefined;
 }
 
-/** The engine must have been started. */
-export function createHttp({
-  apollo,
-  authenticate,
-  createContext,
-  log,
-  explorer,
-}: HttpOptions): FastifyInstance {
-  const http = Fastify({
-    bodyLimit: MAX_BODY_BYTES,
-    forceCloseConnections: "idle",
-    // A hostile key must cost one representation, not the whole request.
-    onProtoPoisoning: "remove",
-    onConstructorPoisoning: "remove",
-  });
-  const callers = new WeakMap<FastifyRequest, Caller>();
+/** What is known of a request before its body is read, and whether it still goes on. */
+interface Work {
+  readonly caller: Caller;
+  readonly arrivedAtMs: number;
+  /** Aborted when the client goes away before it has its answer. */
+  readonly signal: AbortSignal;
+  isConnected: boolean;
+  isAnswering: boolean;
+  readonly leave: () => void;
+}
 
-  // A connection whose answer comes after the closing began is idle only then: without this it would be waited for.
-  let isClosing = false;
-  http.addHook("preClose", async () => {
-    isClosing = true;
+const METHODS = ["GET", "POST"];
+const ALLOW = [...METHODS, "OPTIONS"].join(", ");
+/** How often slow requests are looked for. */
+const SLOW_CHECK_MS = 1_000;
+const RETRY_AFTER_SECONDS = 1;
+
+/** The engine must have been started. */
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const { apollo, authenticate, createContext, admission, limits, metrics, log, explorer } =
+    options;
+  const receiveMs = limits.receiveSeconds * 1000;
+  const http = Fastify({
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: receiveMs,
+    keepAliveTimeout: limits.idleSeconds * 1000,
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: receiveMs,
+      connectionsCheckingInterval: SLOW_CHECK_MS,
+    },
+    // Connections end with their answers: see drain.ts.
+    forceCloseConnections: false,
+    exposeHeadRoutes: false,
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket, metrics),
+    frameworkErrors: (error, _request, reply) => sendError(error, reply),
+  });
+  http.server.maxConnections = limits.connections;
+  http.server.on("drop", () => metrics.onRefused("connections"));
+
+  const sendError = (error: unknown, reply: FastifyReply): FastifyReply => {
+    const { reason, message } = toRefusal(error);
+    if (reason === undefined) {
+      log.error({ err: error }, "an HTTP request failed");
+      return send(reply, 500, "INTERNAL_SERVER_ERROR", "Internal server error.");
+    }
+    metrics.onRefused(reason);
+    // What the client still sends is read and dropped: closing at once could cost it the answer.
+    reply.removeHeader("connection");
+    if (reason === "overload") reply.header("retry-after", String(RETRY_AFTER_SECONDS));
+    if (reason === "method") reply.header("allow", ALLOW);
+    const { status, code } = REFUSALS[reason];
+    return send(reply, status, code, message);
+  };
+  http.setErrorHandler((error, _request, reply) => sendError(error, reply));
+  http.setNotFoundHandler(({ url }) => {
+    if (!/^\/graphql(\?|$)/.test(url)) {
+      throw new Refusal("path", "There is nothing here; GraphQL is at /graphql.");
+    }
+    throw new Refusal("method", "GraphQL is asked with GET or POST.");
+  });
+
+  const works = new WeakMap<FastifyRequest, Work>();
+  http.addHook("onRequest", async (request, reply) => {
+    const arrivedAtMs = performance.now();
+    checkHead(request, limits);
+    const leave = admission.enter();
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const state = { arrivedAtMs, signal, isConnected: true, isAnswering: false, leave };
+    reply.raw.once("close", () => {
+      state.isConnected = false;
+      if (!reply.raw.writableFinished) leaving.abort();
+      if (!state.isAnswering) leave();
+    });
+    // Before anybody is asked who they are.
+    if (explorer) await explorer.call(http, request, reply);
+    if (reply.sent) return reply;
+    const known = await authenticate(request.raw);
+    if ("caller" in known) {
+      works.set(request, Object.assign(state, { caller: known.caller }));
+      return undefined;
+    }
+    const { status, headers, message } = known.denial;
+    metrics.onRefused("caller");
+    return send(reply.headers(headers), status, REFUSALS.caller.code, message);
   });
   http.addHook("onSend", async (_request, reply) => {
-    if (isClosing) reply.header("connection", "close");
+    if (options.isDraining()) reply.header("connection", "close");
   });
-  if (explorer) http.addHook("onRequest", explorer);
-  http.addHook("onRequest", async (request, reply) => {
-    const known = await authenticate(request.raw);
-    if ("denial" in known) {
-      const { status, headers, message } = known.denial;
-      return refuse(reply.headers(headers), status, "UNAUTHENTICATED", message);
-    }
-    callers.set(request, known.caller);
-  });
-  http.setNotFoundHandler((_request, reply) =>
-    refuse(reply, 404, "NOT_FOUND", "There is nothing here; GraphQL is at /graphql."),
+
+  const workOf = (request: FastifyRequest): Work => {
+    const work = works.get(request);
+    if (work === undefined) throw new Error("a request without a caller");
+    return work;
+  };
+
+  const parseJson = http.getDefaultJsonParser("remove", "remove");
+  http.removeAllContentTypeParsers();
+  http.addContentTypeParser<Buffer>(
+    "application/json",
+    { parseAs: "buffer" },
+    async (request: FastifyRequest, body: Buffer) => {
+      await admission.turn();
+      if (!isUtf8(body)) throw new Refusal("malformed", "The body is not UTF-8.");
+      checkJsonSize(body, limits);
+      return new Promise((resolve, reject) => {
+        // A hostile key costs one representation, not the whole request.
+        parseJson(request, body.toString(), (error, value) =>
+          error === null ? resolve(value) : reject(error),
+        );
+      });
+    },
   );
-  http.setErrorHandler((error, _request, reply) => {
-    const status = toStatus(error);
-    if (status >= 500) log.error({ err: error }, "an HTTP request failed");
-    const message = status >= 500 ? "Internal server error." : "The request could not be read.";
-    return refuse(reply, status, status >= 500 ? "INTERNAL_SERVER_ERROR" : "BAD_REQUEST", message);
+
+  const answer = fastifyApolloHandler(apollo, {
+    context: async (request) => {
+      const { caller, arrivedAtMs, signal } = workOf(request);
+      return createContext(caller, { requestId: toRequestId(request.raw), arrivedAtMs, signal });
+    },
   });
   http.route({
     url: "/graphql",
-    method: ["GET", "POST"],
-    handler: fastifyApolloHandler(apollo, {
-      context: async (request, reply) => {
-        const caller = callers.get(request);
-        if (caller === undefined) throw new Error("a request without a caller");
-        return createContext(caller, toRequestId(request.raw), watchClient(reply));
-      },
-    }),
+    method: METHODS,
+    handler: async function (request, reply) {
+      const work = workOf(request);
+      work.isAnswering = true;
+      try {
+        // The others had theirs before their body was parsed.
+        if (request.method === "GET") await admission.turn();
+        return await answer.call(this, request, reply);
+      } finally {
+        work.isAnswering = false;
+        if (!work.isConnected) work.leave();
+      }
+    },
   });
+  // Closed to other sites: a browser that asks for permission gets none.
+  http.options("/graphql", (_request, reply) => reply.code(204).header("allow", ALLOW).send());
   return http;
 }
 
-function watchClient({ raw }: FastifyReply): AbortSignal {
-  const leaving = new AbortController();
-  raw.once("close", () => {
-    if (!raw.writableFinished) leaving.abort();
-  });
-  return leaving.signal;
+/** Throws what the head of a request is enough to refuse. */
+function checkHead({ headers, raw, url }: FastifyRequest, limits: Config["limits"]): void {
+  if (url.length > limits.urlBytes) {
+    throw new Refusal("url", `The URL has more than ${limits.urlBytes} bytes.`);
+  }
+  if (raw.rawHeaders.length > limits.headers * 2) {
+    throw new Refusal("headers", `There are more than ${limits.headers} headers.`);
+  }
+  // Nothing is unpacked, so that a small body stays small.
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") throw new Refusal("media", "Compressed bodies are not taken.");
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers["content-type"] ?? "")?.[1];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
+    throw new Refusal("media", "The body must be UTF-8.");
+  }
 }
 
-function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+/** Codes of the framework's own errors; what is not listed and not the client's fault is ours. */
+const FRAMEWORK_REASONS: Readonly<Record<string, RefusalReason>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: "body",
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: "media",
+};
+
+function toRefusal(error: unknown): { reason: RefusalReason | undefined; message: string } {
+  if (error instanceof Refusal) return error;
+  const { code, statusCode } = toFacts(error);
+  const reason =
+    FRAMEWORK_REASONS[code] ?? (statusCode >= 400 && statusCode < 500 ? "malformed" : undefined);
+  switch (reason) {
+    case "body":
+      return { reason, message: "The body is too long." };
+    case "media":
+      return { reason, message: "The body must be of the type application/json." };
+    default:
+      return { reason, message: "The request could not be read." };
+  }
+}
+
+function toFacts(error: unknown): { code: string; statusCode: number } {
+  if (!(error instanceof Error)) return { code: "", statusCode: 500 };
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const statusCode =
+    "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
+  return { code, statusCode };
+}
+
+function send(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
   return reply
     .code(status)
     .type("application/json; charset=utf-8")
-    .send({ errors: [{ message, extensions: { code } }] });
+    .send(toRefusalBody(code, message));
 }
 
-function toStatus(error: unknown): number {
-  const status =
-    typeof error === "object" && error !== null && "statusCode" in error ? error.statusCode : 500;
-  return typeof status === "number" && status >= 400 ? status : 500;
+/** Answers what never became a request. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket, metrics: Metrics): void {
+  if (error.code === "ECONNRESET" || socket.destroyed) return;
+  const reason = CONNECTION_REASONS[error.code ?? ""] ?? "malformed";
+  metrics.onRefused(reason);
+  const { status, code } = REFUSALS[reason];
+  const body = toRefusalBody(code, "The request could not be read.");
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  if (socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+  socket.destroySoon();
 }
+
+const CONNECTION_REASONS: Readonly<Record<string, RefusalReason>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "slow",
+  HPE_HEADER_OVERFLOW: "headers",
+};

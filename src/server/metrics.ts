@@ -1,16 +1,24 @@
 // What the process counts, for Prometheus.
-import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { CloudCallEvent } from "../providers/connect.ts";
+import type { RefusalReason } from "./refusal.ts";
 
 export interface Metrics {
   onCall(event: CloudCallEvent): void;
   /** An operation was answered; `hasErrors` also for a partial answer. */
   onAnswer(durationMs: number, hasErrors: boolean): void;
+  /** A request was refused, or a connection because there were too many. */
+  onRefused(reason: RefusalReason | "connections"): void;
   readonly contentType: string;
   print(): Promise<string>;
 }
 
-export function createMetrics(): Metrics {
+export interface MetricsOptions {
+  /** How many requests are being answered. */
+  readonly countRequests: () => number;
+}
+
+export function createMetrics({ countRequests }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -27,12 +35,27 @@ export function createMetrics(): Metrics {
     buckets: [0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10],
     registers,
   });
+  const refused = new Counter({
+    name: "device_certificates_refused_total",
+    help: "Requests and connections that were refused before anything was asked of a cloud.",
+    labelNames: ["reason"],
+    registers,
+  });
+  new Gauge({
+    name: "device_certificates_requests_in_flight",
+    help: "Requests that are being answered, those included that wait for a cloud.",
+    registers,
+    collect() {
+      this.set(countRequests());
+    },
+  });
 
   return {
     onCall: ({ provider, connection, action, outcome }) =>
       calls.inc({ provider, connection, action, outcome }),
     onAnswer: (durationMs, hasErrors) =>
       answers.observe({ errors: String(hasErrors) }, durationMs / 1000),
+    onRefused: (reason) => refused.inc({ reason }),
     contentType: registry.contentType,
     print: () => registry.metrics(),
   };

@@ -12,10 +12,18 @@ import { Retrieval } from "../retrieval/retrieval.ts";
 import { createSchema } from "../schema.ts";
 import type { SecretsDesk } from "../secrets/secrets-desk.ts";
 import { createAdmin, Readiness } from "./admin.ts";
+import { Admission } from "./admission.ts";
 import { createApollo } from "./apollo.ts";
 import { createAuthenticate } from "./caller.ts";
+import { Connections } from "./drain.ts";
 import { createHttp } from "./http.ts";
+import { allowsIntrospection } from "./introspection.ts";
 import { createMetrics } from "./metrics.ts";
+
+/** How long an idle connection may bring a request after the last one was accepted. */
+const IDLE_GRACE_MS = 1_000;
+/** How long an answer may take to be sent after its deadline. */
+const LAST_ANSWER_MS = 2_000;
 
 export interface ServerOptions {
   readonly config: Config;
@@ -40,7 +48,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, products, log, exampleIds = [] } = options;
   const { host, port, adminPort, drainSeconds } = config.server;
   const readiness = new Readiness();
-  const metrics = createMetrics();
+  const { limits } = config;
+  const admission = new Admission(limits);
+  const metrics = createMetrics({ countRequests: () => admission.entered });
   const admin = createAdmin(readiness, metrics);
   const adminUrl = await admin.listen({ host, port: adminPort });
 
@@ -71,7 +81,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   const { authorizationDirectives } = config.schema;
   const { schema } = await createSchema({ products, authorizationDirectives, join: config.join });
-  const apollo = createApollo({ schema, log, metrics });
+  const apollo = createApollo({
+    schema,
+    limits: { ...limits, maxEntities: config.answer.maxEntities },
+    allowsIntrospection: allowsIntrospection(config),
+    log,
+    metrics,
+  });
   await apollo.start();
   // Loaded only where it is needed, like what replicas share.
   const explorer = config.server.explorer
@@ -84,19 +100,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const http = createHttp({
     apollo,
     authenticate: await createAuthenticate(config.auth, log),
-    createContext: (caller, requestId, signal) =>
-      createRequestContext(subgraph, caller, requestId, signal),
+    createContext: (caller, arrival) => createRequestContext(subgraph, caller, arrival),
+    admission,
+    limits,
+    isDraining: () => readiness.isDraining,
+    metrics,
     log,
     explorer,
   });
+  const connections = new Connections(http.server);
   const url = `${await http.listen({ host, port })}/graphql`;
-  readiness.set();
+  readiness.start();
 
   let ended: Promise<void> | undefined;
-  const end = (waitSeconds: number): Promise<void> => {
+  const end = (waitSeconds: number, graceMs: number): Promise<void> => {
     ended ??= (async () => {
-      readiness.set("draining");
+      readiness.drain();
       await sleep(waitSeconds * 1000);
+      await connections.end({ graceMs, withinMs: config.answer.withinMs + LAST_ANSWER_MS });
       await http.close();
       await apollo.stop();
       await connected.close();
@@ -107,7 +128,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     })();
     return ended;
   };
-  return { url, adminUrl, drain: () => end(drainSeconds), close: () => end(0) };
+  return {
+    url,
+    adminUrl,
+    drain: () => end(drainSeconds, IDLE_GRACE_MS),
+    close: () => end(0, 0),
+  };
 }
 
 /** Loaded only where secrets are handed out: it makes the start longer. */

@@ -47,6 +47,29 @@ describe("a configuration", () => {
         directory: { patterns: [] },
       },
       answer: { withinMs: 10_000, maxEntities: 1000 },
+      limits: {
+        connections: 5000,
+        concurrentRequests: 1000,
+        waitMs: 1000,
+        receiveSeconds: 10,
+        idleSeconds: 75,
+        bodyBytes: 8_388_608,
+        urlBytes: 8192,
+        headerBytes: 16_384,
+        headers: 100,
+        variableDepth: 16,
+        variableValues: 500_000,
+        queryCharacters: 262_144,
+        tokens: 10_000,
+        depth: 25,
+        definitions: 200,
+        aliases: 50,
+        directives: 50,
+        repeatedFields: 50,
+        selections: 5000,
+        cost: 500_000,
+        errors: 5000,
+      },
       cache: {
         maxEntries: 100_000,
         freshSeconds: {
@@ -87,7 +110,7 @@ describe("a configuration", () => {
           subjectHeader: "x-subject",
         },
       },
-      schema: { authorizationDirectives: true },
+      schema: { authorizationDirectives: true, introspection: "auto" },
       secrets: { mode: "off", maxPerOperation: 100 },
     });
   });

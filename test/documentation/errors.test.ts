@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES } from "../../src/errors.ts";
+import { REFUSALS } from "../../src/server/refusal.ts";
 import { readText } from "./pages.ts";
 
 const page = readText("docs/errors.md");
@@ -28,6 +29,11 @@ describe("docs/errors.md", () => {
       extensions.map((extension) => `\`${extension}\``).join(", "),
     ]);
     expect(readTable("code")).toEqual(expected);
+  });
+
+  it("has every other code that a request is refused with", () => {
+    const documented = [...readTable("code"), ...readTable("other code")].map(([code]) => code);
+    for (const { code } of Object.values(REFUSALS)) expect(documented).toContain(`\`${code}\``);
   });
 
   it("explains every extension", () => {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { products } from "../../src/providers/index.ts";
+import { REFUSALS } from "../../src/server/refusal.ts";
 import {
   findCodeSpans,
   findFileLinks,
@@ -60,7 +61,8 @@ describe("every page", () => {
   });
 
   it("names environment variables that the sources read", () => {
-    const isElsewhere = /^(?:GRAPHQL_(?:PARSE|VALIDATION)_FAILED|HOOLI_CLOUD)$/;
+    const isElsewhere =
+      /^(?:GRAPHQL_(?:PARSE|VALIDATION)_FAILED|OPERATION_RESOLUTION_FAILURE|PERSISTED_QUERY_NOT_SUPPORTED|HOOLI_CLOUD)$/;
     const unknown = collect((page) =>
       findCodeSpans(page)
         .filter((code) => /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(code))
@@ -123,6 +125,19 @@ describe("docs/operating.md", () => {
       expect(row, name).toBeDefined();
       for (const [, label] of labels.matchAll(/"(\w+)"/g)) expect(row).toContain(`\`${label}\``);
     }
+  });
+});
+
+describe("docs/operating.md, What is refused", () => {
+  it("has every reason, with its status, its code and when", () => {
+    const lines = readText("docs/operating.md").split("\n");
+    const start = lines.findIndex((line) => /^\| reason +\| status/.test(line));
+    const end = lines.findIndex((line, index) => index > start && !line.startsWith("|"));
+    const rows = lines.slice(start + 2, end).map((line) => line.replace(/ +\|/g, " |"));
+    const expected = Object.entries(REFUSALS).map(
+      ([reason, { status, code, when }]) => `| \`${reason}\` | ${status} | \`${code}\` | ${when} |`,
+    );
+    expect(rows).toEqual(expected);
   });
 });
 

@@ -52,10 +52,21 @@ describe("what is not GraphQL", () => {
     },
   );
 
-  it.each(["PUT", "DELETE", "PATCH"])("is a 404 in JSON: %s /graphql", async (method) => {
-    const { status, type } = await send(open.url, { method });
-    expect(status).toBe(404);
-    expect(type).toContain("application/json");
+  it.each(["PUT", "DELETE", "PATCH", "HEAD"])("is a 405 in JSON: %s /graphql", async (method) => {
+    const response = await fetch(open.url, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toBe("GET, POST, OPTIONS");
+    expect(response.headers.get("content-type")).toContain("application/json");
+  });
+
+  it("tells what is allowed when it is asked with OPTIONS, and nothing to other pages", async () => {
+    const response = await fetch(open.url, {
+      method: "OPTIONS",
+      headers: { origin: "https://evil.example", "access-control-request-method": "POST" },
+    });
+    expect(response.status).toBe(204);
+    expect(response.headers.get("allow")).toBe("GET, POST, OPTIONS");
+    expect([...response.headers.keys()].join()).not.toContain("access-control");
   });
 
   it.each([

@@ -17,7 +17,7 @@ import {
 
 const ALL_PRODUCTS = readOperation("all-products");
 /** Long enough that every attempt that the tables allow is made before it. */
-const WITHIN_MS = 5_000;
+const WITHIN_MS = 8_000;
 
 const WATCHED_TOGETHER = 4;
 
