@@ -51,15 +51,17 @@ export function createEntitiesResolver(
       requireScopes(context.caller, [SCOPES.read]);
     }
     const fields = collectSelectedFields(info);
-    const readers = new Map<unknown, (representation: Representation) => object>();
-    for (const [typeName, type] of otherTypes) {
-      readers.set(typeName, type.createReader(context, info));
-    }
+    const readers = new Map<EntityType, (representation: Representation) => object>();
+    const findReader = (type: EntityType) => {
+      const reader = readers.get(type) ?? type.createReader(context, info);
+      readers.set(type, reader);
+      return reader;
+    };
     return claims.map(async (claim) => {
       if (claim === null) throw createBadRepresentation("an object with __typename and key");
       const { typeName, representation } = claim;
-      const read = readers.get(typeName);
-      if (read !== undefined) return read(representation);
+      const otherType = otherTypes.get(typeName);
+      if (otherType !== undefined) return findReader(otherType)(representation);
       const type = certificateTypes.get(typeName);
       if (type === undefined) throw createBadRepresentation(`__typename to be one of ${typeNames}`);
       const certificate = await context.certificates.loadById(
@@ -96,7 +98,12 @@ interface Claim {
 
 function toClaim(value: unknown): Claim | null {
   if (!isRepresentation(value)) return null;
-  return { typeName: readField(value, "__typename"), representation: value };
+  try {
+    return { typeName: readField(value, "__typename"), representation: value };
+  } catch {
+    // No JSON is so, but one that is must not take its neighbours down.
+    return null;
+  }
 }
 
 function isRepresentation(value: unknown): value is Representation {

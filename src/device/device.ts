@@ -182,19 +182,25 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
   return JoinedDevice;
 }
 
+const MAX_INT = 2 ** 31 - 1;
+
 function readKey(representation: Representation, field: string, type: KeyType): string | number {
   const value = readField(representation, field);
-  if (typeof value === "number" && Number.isSafeInteger(value)) {
-    return type === "Int" ? value : String(value);
+  if (type === "Int") {
+    if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) <= MAX_INT) {
+      return value;
+    }
+    throw createBadRepresentation(`${field} to be a whole number`);
   }
-  if (type !== "Int" && typeof value === "string" && value !== "") {
-    if (value.length <= MAX_KEY_LENGTH) return value;
-    throw createBadRepresentation(
-      `${field} of at most ${MAX_KEY_LENGTH} characters, got ${value.length}`,
-    );
+  if (typeof value === "number" && Number.isSafeInteger(value)) return String(value);
+  if (typeof value !== "string" || value === "") {
+    throw createBadRepresentation(`${field} to be a text that is not empty, or a whole number`);
   }
-  const expected = type === "Int" ? "a whole number" : "a text that is not empty, or a number";
-  throw createBadRepresentation(`${field} to be ${expected}`);
+  if (value.length > MAX_KEY_LENGTH) {
+    const length = `at most ${MAX_KEY_LENGTH} characters, got ${value.length}`;
+    throw createBadRepresentation(`${field} to have ${length}`);
+  }
+  return value;
 }
 
 /** Whether each one is an id is found out where it is loaded, so that a bad one costs its own place. */
