@@ -199,7 +199,9 @@ async function measureBlock(contestant: Contestant): Promise<number> {
 
 function report(): void {
   let isKept = true;
-  console.log("\nCPU time of a request as a multiple of the bare server's, and requests a second\n");
+  console.log(
+    "\nCPU time of a request as a multiple of the bare server's, and requests a second\n",
+  );
   console.log(toRow(["certificates", "bare", ...NAMES.slice(1)]));
   console.log(toRow(Array.from({ length: NAMES.length + 1 }, () => "---")));
   for (const shape of SHAPES) {

@@ -5,6 +5,7 @@ import { CertificateLoader } from "./device-certificate/certificate.loader.ts";
 import type { CertificateCatalog } from "./device-certificate/certificate-id.ts";
 import { RequestError } from "./errors.ts";
 import type { ActionUse } from "./providers/connect.ts";
+import { AnswerFreshness } from "./retrieval/answer-freshness.ts";
 import type { Retrieval } from "./retrieval/retrieval.ts";
 import type { Scope } from "./scopes.ts";
 import { SealedSecrets } from "./secrets/sealed-secrets.ts";
@@ -22,6 +23,8 @@ export interface RequestContext {
   readonly certificates: CertificateLoader;
   readonly devices: DeviceDirectory;
   readonly secrets: SealedSecrets;
+  /** For how long the answer may be kept by others. */
+  readonly freshness: AnswerFreshness;
   readonly maxEntities: number;
   /** What the calls of each kind are doing now. */
   readonly actions: readonly (() => ActionUse)[];
@@ -54,9 +57,11 @@ export function createRequestContext(
   { requestId, arrivedAtMs, signal }: Arrival,
 ): RequestContext {
   const requester = { deadlineMs: arrivedAtMs + answer.withinMs, signal };
+  const freshness = new AnswerFreshness();
   return {
     caller,
-    certificates: new CertificateLoader({ catalog, retrieval, requester }),
+    certificates: new CertificateLoader({ catalog, retrieval, requester, freshness }),
+    freshness,
     devices,
     secrets: new SealedSecrets({
       catalog,

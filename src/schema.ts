@@ -4,8 +4,20 @@ import {
   type GraphQLResolverMap,
   printSubgraphSchema,
 } from "@apollo/subgraph";
-import { type DocumentNode, type GraphQLSchema, parse, print, visit } from "graphql";
-import { type AuthCheckerFn, buildSchema, createResolversMap } from "type-graphql";
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  isInterfaceType,
+  parse,
+  print,
+  visit,
+} from "graphql";
+import {
+  type AuthCheckerFn,
+  buildSchema,
+  createResolversMap,
+  getMetadataStorage,
+} from "type-graphql";
 import { type RequestContext, requireScopes } from "./context.ts";
 import { createDeviceType, type DeviceNames } from "./device/device.ts";
 import {
@@ -13,6 +25,7 @@ import {
   createProductResolver,
 } from "./device-certificate/certificate.resolver.ts";
 import { registerCloud } from "./device-certificate/cloud-provider.ts";
+import { DeviceCertificate } from "./device-certificate/device-certificate.ts";
 import { createEntitiesResolver } from "./device-certificate/entities.ts";
 import type { CertificateProduct } from "./device-certificate/product.ts";
 import type { Scope } from "./scopes.ts";
@@ -28,6 +41,8 @@ export interface SchemaOptions {
 
 export interface SubgraphSchema {
   readonly schema: GraphQLSchema;
+  /** The same once more, for operations that are compiled: Apollo Server wraps every field of its own when a request asks for traces. */
+  readonly compilable: GraphQLSchema;
   /** What composers and gateways take. */
   readonly sdl: string;
 }
@@ -45,6 +60,7 @@ export async function createSchema({
 }: SchemaOptions): Promise<SubgraphSchema> {
   for (const { cloud } of products) registerCloud(cloud);
   const device = createDeviceType(join);
+  simplifyFields();
   const plain = await buildSchema({
     resolvers: [CertificateResolver, ProviderQuotaResolver, ...products.map(createProductResolver)],
     orphanedTypes: [...products.map(({ certificateType }) => certificateType), device.type],
@@ -61,14 +77,43 @@ export async function createSchema({
   const sdl = `${link}\n\n${print(document)}\n`;
   // Two libraries' types of one and the same shape.
   const resolvers = createResolversMap(plain) as GraphQLResolverMap<RequestContext>;
-  const schema = buildSubgraphSchema([{ typeDefs: parse(sdl), resolvers }]);
-  // The library's own resolver gives up the whole list when one representation is malformed.
-  const entities = schema.getQueryType()?.getFields()["_entities"];
-  if (entities) entities.resolve = createEntitiesResolver(products, [device]);
-  // The library would add its own definitions, which a composer adds anyway.
-  const service = schema.getQueryType()?.getFields()["_service"];
-  if (service) service.resolve = () => ({ sdl });
-  return { schema, sdl };
+  const entitiesResolver = createEntitiesResolver(products, [device]);
+  const build = () => {
+    const schema = buildSubgraphSchema([{ typeDefs: parse(sdl), resolvers }]);
+    // The library's own resolver gives up the whole list when one representation is malformed.
+    const entities = schema.getQueryType()?.getFields()["_entities"];
+    if (entities) entities.resolve = entitiesResolver;
+    // The library would add its own definitions, which a composer adds anyway.
+    const service = schema.getQueryType()?.getFields()["_service"];
+    if (service) service.resolve = () => ({ sdl });
+    for (const type of Object.values(schema.getTypeMap())) {
+      // Those of type-graphql give a promise each.
+      if (isInterfaceType(type)) type.resolveType = ({ __typename }) => __typename;
+    }
+    return schema;
+  };
+  return { schema: build(), compilable: build(), sdl };
+}
+
+/**
+ * Leaves fields that are properties, and getters of certificates, without a resolver: type-graphql's would make a
+ * promise of each value. Fields that demand a scope keep theirs.
+ */
+function simplifyFields(): void {
+  const storage = getMetadataStorage();
+  const guarded = [...storage.authorizedFields, ...storage.middlewares];
+  const isGuarded = (type: object, name: string) =>
+    guarded.some(({ target, fieldName }) => target === type && fieldName === name);
+  for (const field of storage.fields) {
+    field.simple = field.name === field.schemaName && !isGuarded(field.target, field.name);
+  }
+  storage.fieldResolvers = storage.fieldResolvers.filter(({ target, methodName }) => {
+    const isOfCertificate =
+      target === DeviceCertificate || target.prototype instanceof DeviceCertificate;
+    const isGetter =
+      Object.getOwnPropertyDescriptor(target.prototype, methodName)?.get !== undefined;
+    return !isOfCertificate || !isGetter || isGuarded(target, methodName);
+  });
 }
 
 const checkScopes: AuthCheckerFn<RequestContext, Scope> = ({ context }, requiredScopes) => {

@@ -1,31 +1,38 @@
 // Collects what one request asks for, so that all of it is retrieved together.
 import DataLoader from "dataloader";
 import type { Requester } from "../quota/quota.ts";
-import type { Retrieval } from "../retrieval/retrieval.ts";
+import type { AnswerFreshness } from "../retrieval/answer-freshness.ts";
+import type { Lookup, Retrieval, Retrieved } from "../retrieval/retrieval.ts";
 import type { CertificateCatalog, CertificateReference } from "./certificate-id.ts";
 import { createCertificate, type DeviceCertificate } from "./device-certificate.ts";
+import type { CertificateProduct } from "./product.ts";
+import { readSelected } from "./reading.ts";
 
 export interface CertificateLoaderOptions {
   readonly catalog: CertificateCatalog;
   readonly retrieval: Retrieval;
   /** Whom the answers are for, and until when. */
   readonly requester: Requester;
+  /** Is told of everything that is delivered. */
+  readonly freshness: AnswerFreshness;
 }
 
-interface LoaderKey {
-  readonly reference: CertificateReference;
-  readonly needsDetail: boolean;
-  readonly needsUnshared: boolean;
-}
+/** A certificate; `null` when the cloud has no such certificate; an error when that could not be found out. */
+export type Loaded = DeviceCertificate | null | Error;
 
 /** Lives as long as a request. */
 export class CertificateLoader {
   readonly #catalog: CertificateCatalog;
-  readonly #loader: DataLoader<LoaderKey, DeviceCertificate | null, string>;
+  readonly #retrieval: Retrieval;
+  readonly #freshness: AnswerFreshness;
+  /** For what is not held: several fields of a request may ask for it. */
+  readonly #loader: DataLoader<Lookup, Retrieved, string>;
 
-  constructor({ catalog, retrieval, requester }: CertificateLoaderOptions) {
+  constructor({ catalog, retrieval, requester, freshness }: CertificateLoaderOptions) {
     this.#catalog = catalog;
-    this.#loader = new DataLoader((keys) => loadAll(retrieval, keys, requester), {
+    this.#retrieval = retrieval;
+    this.#freshness = freshness;
+    this.#loader = new DataLoader((lookups) => retrieveAll(retrieval, lookups, requester), {
       // Spellings of one certificate differ in the id that is answered, so they are told apart here.
       cacheKeyFn: ({ reference, needsDetail, needsUnshared }) =>
         `${needsDetail} ${needsUnshared} ${reference.id}`,
@@ -34,7 +41,8 @@ export class CertificateLoader {
 
   /** `null` when the cloud has no such certificate. `fields` are the GraphQL fields that are wanted of it. */
   async loadById(id: unknown, fields: ReadonlySet<string>): Promise<DeviceCertificate | null> {
-    return this.#load(this.#catalog.resolveId(id), fields);
+    const [certificate] = await this.loadMany([id], fields);
+    return toResult(certificate);
   }
 
   /** The same by the arguments of a product's root field. */
@@ -44,45 +52,120 @@ export class CertificateLoader {
     key: readonly string[],
     fields: ReadonlySet<string>,
   ): Promise<DeviceCertificate | null> {
-    return this.#load(this.#catalog.resolveKey(product, connection, key), fields);
+    const reference = this.#catalog.resolveKey(product, connection, key);
+    const [certificate] = await this.#load([reference], fields);
+    return toResult(certificate);
+  }
+
+  /**
+   * The same for many, in order, each with its own error; an error among the ids stays in its place. Without a promise
+   * where everything is at hand: one for each certificate costs more than the certificate.
+   */
+  loadMany(ids: readonly unknown[], fields: ReadonlySet<string>): Loaded[] | Promise<Loaded[]> {
+    return this.#load(
+      ids.map((id) => this.#resolve(id)),
+      fields,
+    );
+  }
+
+  #resolve(id: unknown): CertificateReference | Error {
+    if (id instanceof Error) return id;
+    try {
+      return this.#catalog.resolveId(id);
+    } catch (error) {
+      return toError(error);
+    }
   }
 
   #load(
-    reference: CertificateReference,
+    references: readonly (CertificateReference | Error)[],
     fields: ReadonlySet<string>,
-  ): Promise<DeviceCertificate | null> {
-    const { detailFields, sharing } = reference.connected.product;
-    const needsDetail = !detailFields.isDisjointFrom(fields);
-    const needsUnshared = sharing !== undefined && !sharing.unshared.isDisjointFrom(fields);
-    return this.#loader.load({ reference, needsDetail, needsUnshared });
+  ): Loaded[] | Promise<Loaded[]> {
+    const toLookup = createToLookup(fields);
+    const retrieved = references.map((reference) => {
+      if (reference instanceof Error) return reference;
+      const lookup = toLookup(reference);
+      return this.#retrieval.findFresh(lookup) ?? this.#loader.load(lookup).catch(toError);
+    });
+    return isAtHand(retrieved)
+      ? this.#deliver(references, retrieved, fields)
+      : Promise.all(retrieved).then((all) => this.#deliver(references, all, fields));
+  }
+
+  #deliver(
+    references: readonly (CertificateReference | Error)[],
+    retrieved: readonly (Retrieved | Error)[],
+    fields: ReadonlySet<string>,
+  ): Loaded[] | Promise<Loaded[]> {
+    const readAt = new Date();
+    const certificates = references.map((reference, index) => {
+      const outcome = retrieved[index];
+      if (outcome === undefined) return new Error("a certificate was not loaded");
+      if (reference instanceof Error || outcome instanceof Error) return toError(outcome);
+      this.#freshness.restrict(outcome.freshUntilMs);
+      return toCertificate(reference, outcome, readAt);
+    });
+    const reading = readSelected(certificates, fields);
+    return reading === undefined ? certificates : reading.then(() => certificates);
   }
 }
 
-async function loadAll(
+function isAtHand(
+  retrieved: readonly (Retrieved | Error | Promise<Retrieved | Error>)[],
+): retrieved is readonly (Retrieved | Error)[] {
+  return !retrieved.some((one) => one instanceof Promise);
+}
+
+/** What is wanted of a certificate depends on its product alone. */
+function createToLookup(fields: ReadonlySet<string>): (reference: CertificateReference) => Lookup {
+  const needs = new Map<CertificateProduct, Omit<Lookup, "reference">>();
+  return (reference) => {
+    const { product } = reference.connected;
+    let need = needs.get(product);
+    if (need === undefined) {
+      const { detailFields, sharing } = product;
+      need = {
+        needsDetail: !detailFields.isDisjointFrom(fields),
+        needsUnshared: sharing !== undefined && !sharing.unshared.isDisjointFrom(fields),
+      };
+      needs.set(product, need);
+    }
+    return { reference, ...need };
+  };
+}
+
+async function retrieveAll(
   retrieval: Retrieval,
-  keys: readonly LoaderKey[],
+  lookups: readonly Lookup[],
   requester: Requester,
-): Promise<(DeviceCertificate | null | Error)[]> {
-  const outcomes = await Promise.allSettled(retrieval.load(keys, requester));
-  const readAt = new Date();
-  return outcomes.map((outcome, index) => {
-    const key = keys[index];
-    if (outcome.status === "rejected" || key === undefined) return toError(outcome);
-    const { facts, fetchedAt, stale } = outcome.value;
-    if (facts === null) return null;
-    const { id, connected } = key.reference;
-    return createCertificate(connected.product.certificateType, facts, {
-      id,
-      provider: connected.product.cloud.provider,
-      connection: connected.connection,
-      fetchedAt,
-      stale,
-      readAt,
-    });
+): Promise<(Retrieved | Error)[]> {
+  const outcomes = await Promise.allSettled(retrieval.load(lookups, requester));
+  return outcomes.map((outcome) =>
+    outcome.status === "fulfilled" ? outcome.value : toError(outcome.reason),
+  );
+}
+
+function toCertificate(
+  { id, connected }: CertificateReference,
+  { facts, fetchedAt, stale }: Retrieved,
+  readAt: Date,
+): DeviceCertificate | null {
+  if (facts === null) return null;
+  return createCertificate(connected.product.certificateType, facts, {
+    id,
+    provider: connected.product.cloud.provider,
+    connection: connected.connection,
+    fetchedAt,
+    stale,
+    readAt,
   });
 }
 
-function toError(outcome: PromiseSettledResult<unknown>): Error {
-  const reason: unknown = outcome.status === "rejected" ? outcome.reason : undefined;
+function toResult(loaded: Loaded | undefined): DeviceCertificate | null {
+  if (loaded instanceof Error) throw loaded;
+  return loaded ?? null;
+}
+
+function toError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error("a certificate was not loaded");
 }

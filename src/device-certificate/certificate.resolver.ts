@@ -16,6 +16,7 @@ import {
 import type { RequestContext } from "../context.ts";
 import { RequestError } from "../errors.ts";
 import { SCOPES, type Scope } from "../scopes.ts";
+import type { Loaded } from "./certificate.loader.ts";
 import { DeviceCertificate } from "./device-certificate.ts";
 import type { CertificateProduct, KeySegment } from "./product.ts";
 import { collectSelectedFields } from "./selected-fields.ts";
@@ -48,10 +49,9 @@ export class CertificateResolver {
     ids: string[],
     @Ctx() { certificates, maxEntities }: RequestContext,
     @Info() info: GraphQLResolveInfo,
-  ): Promise<DeviceCertificate | null>[] {
+  ): Loaded[] | Promise<Loaded[]> {
     checkEntityCount("ids", ids.length, maxEntities);
-    const fields = collectSelectedFields(info);
-    return ids.map((id) => certificates.loadById(id, fields));
+    return certificates.loadMany(ids, collectSelectedFields(info));
   }
 }
 

@@ -3,6 +3,7 @@ import type { GraphQLResolveInfo } from "graphql";
 import { type RequestContext, requireScopes } from "../context.ts";
 import { RequestError } from "../errors.ts";
 import { SCOPES } from "../scopes.ts";
+import type { Loaded } from "./certificate.loader.ts";
 import { checkEntityCount } from "./certificate.resolver.ts";
 import { DeviceCertificate, X509DeviceCertificate } from "./device-certificate.ts";
 import type { CertificateProduct } from "./product.ts";
@@ -14,7 +15,10 @@ export type EntitiesResolver = (
   args: { readonly representations: readonly unknown[] },
   context: RequestContext,
   info: GraphQLResolveInfo,
-) => Promise<object | null>[];
+) => Entity[] | Promise<Entity[]>;
+
+/** What a representation stands for; an error in its place when that cannot be found out. */
+type Entity = object | null | Error;
 
 /** A type of entities beside the certificates. */
 export interface EntityType {
@@ -50,31 +54,74 @@ export function createEntitiesResolver(
     if (!claims.every((claim) => claim !== null && otherTypes.has(claim.typeName))) {
       requireScopes(context.caller, [SCOPES.read]);
     }
-    const fields = collectSelectedFields(info);
     const readers = new Map<EntityType, (representation: Representation) => object>();
     const findReader = (type: EntityType) => {
       const reader = readers.get(type) ?? type.createReader(context, info);
       readers.set(type, reader);
       return reader;
     };
-    return claims.map(async (claim) => {
-      if (claim === null) throw createBadRepresentation("an object with __typename and key");
-      const { typeName, representation } = claim;
-      const otherType = otherTypes.get(typeName);
-      if (otherType !== undefined) return findReader(otherType)(representation);
-      const type = certificateTypes.get(typeName);
-      if (type === undefined) throw createBadRepresentation(`__typename to be one of ${typeNames}`);
-      const certificate = await context.certificates.loadById(
-        readField(representation, "id"),
-        fields,
-      );
-      if (certificate === null || isInstance(certificate, type)) return certificate;
-      throw new RequestError(
-        "BAD_USER_INPUT",
-        `Malformed representation: its id names a ${certificate.__typename}, not a ${type.name}.`,
-      );
-    });
+    const wanted = claims.map((claim) => inItsPlace(() => readClaim(claim, findReader)));
+    const loaded = context.certificates.loadMany(
+      wanted.flatMap((one) => (one instanceof WantedCertificate ? [one.id] : [])),
+      collectSelectedFields(info),
+    );
+    return Array.isArray(loaded)
+      ? putInPlace(loaded, wanted)
+      : loaded.then((certificates) => putInPlace(certificates, wanted));
   };
+
+  function readClaim(
+    claim: Claim | null,
+    findReader: (type: EntityType) => (representation: Representation) => object,
+  ): WantedCertificate | object {
+    if (claim === null) throw createBadRepresentation("an object with __typename and key");
+    const { typeName, representation } = claim;
+    const otherType = otherTypes.get(typeName);
+    if (otherType !== undefined) return findReader(otherType)(representation);
+    const type = certificateTypes.get(typeName);
+    if (type === undefined) throw createBadRepresentation(`__typename to be one of ${typeNames}`);
+    return new WantedCertificate(type, readField(representation, "id"));
+  }
+}
+
+class WantedCertificate {
+  readonly type: CertificateClass;
+  readonly id: unknown;
+
+  constructor(type: CertificateClass, id: unknown) {
+    this.type = type;
+    this.id = id;
+  }
+}
+
+/** What goes wrong with one representation stands in its place: thrown, it would cost the neighbours. */
+function inItsPlace(read: () => object): object {
+  try {
+    return read();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** The certificates among everything else, in the order in which all of it was asked for. */
+function putInPlace(
+  certificates: readonly Loaded[],
+  wanted: readonly (WantedCertificate | object)[],
+): Entity[] {
+  let next = 0;
+  return wanted.map((one) =>
+    one instanceof WantedCertificate ? checkType(certificates[next++] ?? null, one) : one,
+  );
+}
+
+function checkType(certificate: Loaded, { type }: WantedCertificate): Entity {
+  if (certificate === null || certificate instanceof Error || isInstance(certificate, type)) {
+    return certificate;
+  }
+  return new RequestError(
+    "BAD_USER_INPUT",
+    `Malformed representation: its id names a ${certificate.__typename}, not a ${type.name}.`,
+  );
 }
 
 /** One field that the type declares as its key or as required: whatever else is claimed is never read. */

@@ -10,9 +10,22 @@ import {
   type SelectionSetNode,
 } from "graphql";
 
+/**
+ * What was collected for a compiled operation, whose conditions are decided. Kept by its fragments, because graphql-js
+ * makes that object anew for each execution, and variants of an operation may share their nodes.
+ */
+const known = new WeakMap<object, Map<FieldNode, ReadonlySet<string>>>();
+
 /** The names of all fields selected below the field that is being resolved, on whichever type. */
 export function collectSelectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
-  return new Set(toNames(findSelected(info, info.fieldNodes)));
+  const [node, ...merged] = info.fieldNodes;
+  const collect = () => new Set(toNames(findSelected(info, info.fieldNodes)));
+  if (node === undefined || merged.length > 0) return collect();
+  const byNode = known.get(info.fragments) ?? new Map<FieldNode, ReadonlySet<string>>();
+  known.set(info.fragments, byNode);
+  const names = byNode.get(node) ?? collect();
+  byNode.set(node, names);
+  return names;
 }
 
 /** The same one level further down: below `fieldName`, under all its aliases; `null` when it is not selected. */

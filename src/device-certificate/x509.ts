@@ -51,10 +51,14 @@ export class CertificateBundle {
     return this.#der.map((bytes) => bytes.toString("base64"));
   }
 
-  /** `null` when this is no readable certificate. */
+  /** `null` when this is no readable certificate. Reading it takes 50 to 100 µs, once. */
   get facts(): X509Facts | null {
     if (this.#facts === undefined) this.#facts = readFacts(this.#der);
     return this.#facts;
+  }
+
+  get isRead(): boolean {
+    return this.#facts !== undefined;
   }
 
   /** When it expires, if somebody has read it already; spares the reading where the answer is only a hint. */

@@ -2,6 +2,7 @@
 import type { GraphQLResolveInfo } from "graphql";
 import { type ClassType, Directive, Field, ID, Int, ObjectType } from "type-graphql";
 import { type RequestContext, requireScopes } from "../context.ts";
+import type { Loaded } from "../device-certificate/certificate.loader.ts";
 import { checkEntityCount } from "../device-certificate/certificate.resolver.ts";
 import { DeviceCertificate } from "../device-certificate/device-certificate.ts";
 import {
@@ -65,6 +66,8 @@ interface Reading {
   /** Throws `FORBIDDEN` for a caller who may not even know whether there is a certificate. */
   checkCaller(): void;
   load(id: unknown, fields: ReadonlySet<string>): Promise<DeviceCertificate | null>;
+  /** The same for many; what went wrong with one stands in its place. */
+  loadMany(ids: readonly unknown[], fields: ReadonlySet<string>): Loaded[] | Promise<Loaded[]>;
   /** Throws `TOO_MANY_ENTITIES` when all devices together want more certificates than one answer may have. */
   claim(count: number): void;
   /** The fields that are wanted of `certificate`, under all its aliases. */
@@ -83,6 +86,7 @@ function planReading(context: RequestContext, info: GraphQLResolveInfo): Reading
   return {
     checkCaller: () => requireScopes(caller, [SCOPES.read]),
     load: (id, fields) => certificates.loadById(id, fields),
+    loadMany: (ids, fields) => certificates.loadMany(ids, fields),
     claim: (count) => {
       checkEntityCount("certificates of all devices", claimed + count, maxEntities);
       claimed += count;
@@ -141,13 +145,13 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
         "All known certificates of the device, in order; empty when none is known, null where the cloud has no such certificate, an error of its own where it could not be read.",
     })
     @NeedsIds
-    get certificates(): Promise<DeviceCertificate | null>[] {
-      const { checkCaller, load, claim, fieldsOfAll } = this.#reading;
+    get certificates(): Loaded[] | Promise<Loaded[]> {
+      const { checkCaller, loadMany, claim, fieldsOfAll } = this.#reading;
       checkCaller();
       // Asked for under two aliases, they are still the same certificates.
       if (!this.#isClaimed) claim(this.#ids.length);
       this.#isClaimed = true;
-      return this.#ids.map((id) => load(id, fieldsOfAll));
+      return loadMany(this.#ids, fieldsOfAll);
     }
 
     @Field(() => DeviceCertificateAvailability, {

@@ -29,6 +29,8 @@ export interface Retrieved {
   readonly fetchedAt: Date;
   /** Older than its freshness, because it could not be read anew in time. */
   readonly stale: boolean;
+  /** Until when it is fresh, on the monotonic clock. */
+  readonly freshUntilMs: number;
 }
 
 /** A certificate that is being read, for everybody who asks meanwhile. */
@@ -70,6 +72,12 @@ export class Retrieval {
     this.#shared = shared && new SharedReader({ store: shared, cache });
   }
 
+  /** What is held and fresh, without waiting. */
+  findFresh(lookup: Lookup): Retrieved | undefined {
+    const held = this.#findHeld(lookup);
+    return held?.isFresh ? this.#toRetrieved(held.cached, false) : undefined;
+  }
+
   /**
    * One promise a lookup, in order, each settled at the requester's deadline at the latest: with what is fresh, else
    * with what is stale, else rejected. Calls go on past the deadline, into the cache; when the requester's client went
@@ -92,7 +100,7 @@ export class Retrieval {
       const flight = flights.get(lookup);
       if (flight !== undefined)
         return this.#awaitFlight(lookup, flight, cached?.cached, requester, expiry.promise);
-      if (cached !== undefined) return Promise.resolve(toRetrieved(cached.cached, false));
+      if (cached !== undefined) return Promise.resolve(this.#toRetrieved(cached.cached, false));
       return Promise.reject(new Error("nobody reads a certificate that was asked for"));
     });
     void Promise.allSettled(answers).then(() => {
@@ -104,6 +112,12 @@ export class Retrieval {
 
   #findHeld({ reference, needsDetail, needsUnshared }: Lookup) {
     return this.#cache.find(reference.canonicalId, needsDetail, needsUnshared);
+  }
+
+  #toRetrieved(cached: CachedReading, stale: boolean): Retrieved {
+    const { reading, fetchedAt, storedAtMs } = cached;
+    const freshUntilMs = storedAtMs + this.#cache.toLifetime(cached).freshMs;
+    return { facts: reading?.facts ?? null, fetchedAt, stale, freshUntilMs };
   }
 
   #expireWhenHopeless(flights: readonly Flight[], requester: Requester, expiry: Expiry): void {
@@ -124,7 +138,7 @@ export class Retrieval {
   ): Promise<Retrieved> {
     try {
       const outcome = await Promise.race([reading, expiry]);
-      if (outcome !== "expired") return toRetrieved(outcome, false);
+      if (outcome !== "expired") return this.#toRetrieved(outcome, false);
       throw toTooLate(lookup.reference.connected, ticket);
     } catch (error) {
       // Whoever it was made for went away in the moment in which this requester joined.
@@ -135,8 +149,8 @@ export class Retrieval {
       if (!(error instanceof ProviderError)) throw error;
       // Meanwhile another flight, or another replica, may have brought something better.
       const held = this.#findHeld(lookup);
-      if (held !== undefined) return toRetrieved(held.cached, !held.isFresh);
-      if (stale !== undefined) return toRetrieved(stale, true);
+      if (held !== undefined) return this.#toRetrieved(held.cached, !held.isFresh);
+      if (stale !== undefined) return this.#toRetrieved(stale, true);
       throw error;
     }
   }
@@ -268,10 +282,6 @@ function toBoarding(lookup: Lookup, requester: Requester): Boarding {
 
 function toDepthOf({ needsDetail, needsUnshared = needsDetail }: Lookup): Depth {
   return toNeededDepth(needsDetail, needsUnshared);
-}
-
-function toRetrieved({ reading, fetchedAt }: CachedReading, stale: boolean): Retrieved {
-  return { facts: reading?.facts ?? null, fetchedAt, stale };
 }
 
 /** What is not there at the deadline. */

@@ -1,22 +1,25 @@
 // The GraphQL engine: what Apollo Server may do, what it may tell, and what is counted.
-import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
+import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from "@apollo/server";
 import { unwrapResolverError } from "@apollo/server/errors";
 import {
-  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from "@apollo/server/plugin/disabled";
-import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from "graphql";
+import { ApolloServerPluginInlineTrace } from "@apollo/server/plugin/inlineTrace";
+import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import type { RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
+import type { SubgraphSchema } from "../schema.ts";
 import { createCostLimit } from "./cost-limit.ts";
 import { createDocumentLimits, type DocumentRules } from "./document-limits.ts";
 import { createErrorRules, toPublicMessage } from "./error-rules.ts";
+import { createExecute } from "./execution.ts";
 import type { Metrics } from "./metrics.ts";
 import { withoutQuotedValues } from "./quoted-values.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface ApolloOptions {
-  readonly schema: GraphQLSchema;
+  readonly schema: SubgraphSchema;
   readonly limits: DocumentRules["limits"] & {
     readonly cost: number;
     readonly errors: number;
@@ -38,12 +41,11 @@ export function createApollo({
   metrics,
 }: ApolloOptions): ApolloServer<RequestContext> {
   return new ApolloServer<RequestContext>({
-    schema,
+    gateway: toGateway(schema),
     // Whether it is allowed is one of the document's rules below.
     introspection: true,
     parseOptions: { maxTokens: limits.tokens },
     validationOptions: { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions: true },
-    executionOptions: { maxCoercionErrors: MAX_VALIDATION_ERRORS },
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     persistedQueries: false,
@@ -55,14 +57,41 @@ export function createApollo({
     formatError: (formatted, error) => toPublicError(formatted, error, { log, metrics }),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
-      // Traces would carry error texts around the formatting.
-      ApolloServerPluginInlineTraceDisabled(),
+      // It would wrap every field.
+      ApolloServerPluginCacheControlDisabled(),
+      // The texts of errors would go around the formatting.
+      ApolloServerPluginInlineTrace({ includeErrors: { masked: true } }),
       createDocumentLimits({ limits, allowsIntrospection }),
       createCostLimit(limits),
       createErrorRules({ errors: limits.errors, onRefused: metrics.onRefused }),
       createCountingPlugin(metrics),
     ],
   });
+}
+
+type Gateway = NonNullable<ApolloServerOptions<RequestContext>["gateway"]>;
+
+/** The one way to give Apollo Server an executor of one's own. */
+function toGateway({ schema, compilable, sdl }: SubgraphSchema): Gateway {
+  const execute = createExecute({ schema, compilable, maxErrors: MAX_VALIDATION_ERRORS });
+  return {
+    onSchemaLoadOrUpdate(tell) {
+      tell({ apiSchema: schema, coreSupergraphSdl: sdl });
+      return () => {};
+    },
+    load: async () => ({
+      executor: async ({ document, operation, request, context, metrics }) =>
+        execute({
+          document,
+          operation,
+          operationName: request.operationName,
+          variables: request.variables ?? {},
+          context,
+          isTraced: metrics.captureTraces === true,
+        }),
+    }),
+    stop: async () => {},
+  };
 }
 
 /** Errors of the table pass; anything unforeseen is told to the log alone. */

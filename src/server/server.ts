@@ -80,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     answer: config.answer,
   };
   const { authorizationDirectives } = config.schema;
-  const { schema } = await createSchema({ products, authorizationDirectives, join: config.join });
+  const schema = await createSchema({ products, authorizationDirectives, join: config.join });
   const apollo = createApollo({
     schema,
     limits: { ...limits, maxEntities: config.answer.maxEntities },

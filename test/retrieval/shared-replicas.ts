@@ -90,8 +90,11 @@ export class ScriptedSharedCloud {
 export interface Replica {
   readonly name: string;
   readonly redis: SharedRedis;
-  /** One outcome an id. */
-  ask(certificateIds: readonly string[], options?: AskOptions): Promise<Retrieved>[];
+  /** One outcome an id, without the end of its freshness: each process has a monotonic clock of its own. */
+  ask(
+    certificateIds: readonly string[],
+    options?: AskOptions,
+  ): Promise<Omit<Retrieved, "freshUntilMs">>[];
   /** As when the process is killed: nothing is told to anybody. */
   kill(): void;
 }
@@ -146,14 +149,19 @@ export async function startReplica(name: string, options: ReplicaOptions): Promi
     name,
     redis,
     ask: (certificateIds, { needsDetail = false, needsUnshared = false, withinMs = 10_000 } = {}) =>
-      retrieval.load(
-        certificateIds.map((certificateId) => ({
-          reference: catalog.resolveId(`${product.prefix}:default:${certificateId}`),
-          needsDetail,
-          needsUnshared,
-        })),
-        { deadlineMs: performance.now() + withinMs },
-      ),
+      retrieval
+        .load(
+          certificateIds.map((certificateId) => ({
+            reference: catalog.resolveId(`${product.prefix}:default:${certificateId}`),
+            needsDetail,
+            needsUnshared,
+          })),
+          { deadlineMs: performance.now() + withinMs },
+        )
+        .map(async (retrieved) => {
+          const { freshUntilMs: _, ...comparable } = await retrieved;
+          return comparable;
+        }),
     kill: () => redis.close(),
   };
 }
