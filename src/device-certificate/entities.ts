@@ -61,10 +61,9 @@ export function createEntitiesResolver(
       return reader;
     };
     const wanted = claims.map((claim) => inItsPlace(() => readClaim(claim, findReader)));
-    const loaded = context.certificates.loadMany(
-      wanted.flatMap((one) => (one instanceof WantedCertificate ? [one.id] : [])),
-      collectSelectedFields(info),
-    );
+    const ids = wanted.flatMap((one) => (one instanceof WantedCertificate ? [one.id] : []));
+    if (ids.length === 0) return wanted;
+    const loaded = context.certificates.loadMany(ids, collectSelectedFields(info));
     return Array.isArray(loaded)
       ? putInPlace(loaded, wanted)
       : loaded.then((certificates) => putInPlace(certificates, wanted));
