@@ -11,7 +11,6 @@ import type { RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
 import type { SubgraphSchema } from "../schema.ts";
 import { createCostLimit } from "./cost-limit.ts";
-import { createDocumentLimits, type DocumentRules } from "./document-limits.ts";
 import { createErrorRules, toPublicMessage } from "./error-rules.ts";
 import { createExecute } from "./execution.ts";
 import type { Metrics } from "./metrics.ts";
@@ -20,12 +19,12 @@ import { Refusal } from "./refusal.ts";
 
 export interface ApolloOptions {
   readonly schema: SubgraphSchema;
-  readonly limits: DocumentRules["limits"] & {
+  readonly limits: {
+    readonly tokens: number;
     readonly cost: number;
     readonly errors: number;
     readonly maxEntities: number;
   };
-  readonly allowsIntrospection: boolean;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -36,13 +35,12 @@ const MAX_VALIDATION_ERRORS = 20;
 export function createApollo({
   schema,
   limits,
-  allowsIntrospection,
   log,
   metrics,
 }: ApolloOptions): ApolloServer<RequestContext> {
   return new ApolloServer<RequestContext>({
     gateway: toGateway(schema),
-    // Whether it is allowed is one of the document's rules below.
+    // Whether it is allowed is a rule of document-limits.ts.
     introspection: true,
     parseOptions: { maxTokens: limits.tokens },
     validationOptions: { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions: true },
@@ -61,7 +59,6 @@ export function createApollo({
       ApolloServerPluginCacheControlDisabled(),
       // The texts of errors would go around the formatting.
       ApolloServerPluginInlineTrace({ includeErrors: { masked: true } }),
-      createDocumentLimits({ limits, allowsIntrospection }),
       createCostLimit(limits),
       createErrorRules({ errors: limits.errors, onRefused: metrics.onRefused }),
       createCountingPlugin(metrics),

@@ -36,6 +36,9 @@ export function createCostLimit(limit: CostLimit): ApolloServerPlugin {
       return {
         async didResolveOperation({ operation, document, request }) {
           if (operation === undefined) return;
+          if (operation.operation !== "query") {
+            throw new Refusal("invalid", "There are queries here, and nothing else.");
+          }
           const cost = costs.get(operation) ?? toCost(operation, document);
           costs.set(operation, cost);
           const fields = countFields(cost, request.variables ?? {}, limit.maxEntities);
@@ -49,16 +52,6 @@ export function createCostLimit(limit: CostLimit): ApolloServerPlugin {
       };
     },
   };
-}
-
-/** How many fields the answer of an operation has at most. */
-export function estimateFields(
-  operation: OperationDefinitionNode,
-  document: DocumentNode,
-  variables: Variables,
-  maxEntities: number,
-): number {
-  return countFields(toCost(operation, document), variables, maxEntities);
 }
 
 function toCost(operation: OperationDefinitionNode, { definitions }: DocumentNode): Cost {

@@ -1,16 +1,17 @@
 // How much a GraphQL document may ask. All of it is measured in linear time and before validation, whose rules take
 // quadratic time, or more stack than there is, on documents made for that.
-import type { ApolloServerPlugin } from "@apollo/server";
 import {
   type ASTNode,
   type DocumentNode,
   type FragmentDefinitionNode,
   Kind,
   Lexer,
+  parse,
   type SelectionSetNode,
   Source,
   TokenKind,
 } from "graphql";
+import { LRUCache } from "lru-cache";
 import { Refusal, type RefusalReason } from "./refusal.ts";
 
 export interface DocumentLimits {
@@ -39,24 +40,39 @@ const MAX_DIRECTIVES_OF_ONE_NODE = 5;
 
 const INTROSPECTION_FIELDS: ReadonlySet<string> = new Set(["__schema", "__type", "_service"]);
 
-/** Refuses documents that Apollo Server has not seen before: those that it has were measured then. */
-export function createDocumentLimits(rules: DocumentRules): ApolloServerPlugin {
-  return {
-    async requestDidStart() {
-      return {
-        async parsingDidStart({ source = "" }) {
-          checkText(source, rules.limits);
-        },
-        async validationDidStart({ document }) {
-          if (document !== undefined) checkDocument(document, rules);
-        },
-      };
-    },
+/** How many characters of documents are remembered that were within the limits. */
+const MAX_REMEMBERED_CHARACTERS = 4_000_000;
+
+/**
+ * Makes the function that throws where a document exceeds the limits. To be called before Apollo Server gets it: what
+ * is thrown inside of its hooks is answered with the HTTP status 500.
+ */
+export function createDocumentCheck(rules: DocumentRules): (text: string) => void {
+  const known = new LRUCache<string, true>({
+    maxSize: MAX_REMEMBERED_CHARACTERS,
+    sizeCalculation: (_value, text) => text.length + 1,
+  });
+  return (text) => {
+    if (known.get(text)) return;
+    checkText(text, rules.limits);
+    const document = tryToParse(text);
+    if (document === undefined) return;
+    checkDocument(document, rules);
+    known.set(text, true);
   };
 }
 
+/** `undefined` for what is no document: Apollo Server tells where the mistake is. */
+function tryToParse(text: string): DocumentNode | undefined {
+  try {
+    return parse(text, { noLocation: true });
+  } catch {
+    return undefined;
+  }
+}
+
 /** Throws what is too long or too deep to be parsed. */
-export function checkText(text: string, { queryCharacters, tokens, depth }: DocumentLimits): void {
+function checkText(text: string, { queryCharacters, tokens, depth }: DocumentLimits): void {
   if (text.length > queryCharacters) throw tooMany("tokens", queryCharacters, "characters");
   const lexer = new Lexer(new Source(text));
   let level = 0;
@@ -95,7 +111,7 @@ function advance(lexer: Lexer) {
 }
 
 /** Throws what would take too long to be validated or answered. */
-export function checkDocument(document: DocumentNode, { limits, ...rules }: DocumentRules): void {
+function checkDocument(document: DocumentNode, { limits, ...rules }: DocumentRules): void {
   if (document.definitions.length > limits.definitions) {
     throw tooMany("definitions", limits.definitions, "operations and fragments");
   }

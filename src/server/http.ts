@@ -25,6 +25,8 @@ export interface HttpOptions {
   readonly authenticate: Authenticate;
   readonly createContext: (caller: Caller, arrival: Arrival) => RequestContext;
   readonly admission: Admission;
+  /** Throws where a document exceeds the limits. */
+  readonly checkDocument: (text: string) => void;
   readonly limits: Config["limits"];
   /** While true, every answer asks the client to open another connection for what comes next. */
   readonly isDraining: () => boolean;
@@ -53,8 +55,8 @@ const RETRY_AFTER_SECONDS = 1;
 
 /** The engine must have been started. */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { apollo, authenticate, createContext, admission, limits, metrics, log, explorer } =
-    options;
+  const { apollo, authenticate, createContext, admission, checkDocument } = options;
+  const { limits, metrics, log, explorer } = options;
   const receiveMs = limits.receiveSeconds * 1000;
   const http = Fastify({
     bodyLimit: limits.bodyBytes,
@@ -69,26 +71,30 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     forceCloseConnections: false,
     exposeHeadRoutes: false,
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, metrics),
-    frameworkErrors: (error, _request, reply) => sendError(error, reply),
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
   });
   http.server.maxConnections = limits.connections;
   http.server.on("drop", () => metrics.onRefused("connections"));
 
-  const sendError = (error: unknown, reply: FastifyReply): FastifyReply => {
-    const { reason, message } = toRefusal(error);
+  const sendError = (
+    error: unknown,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): FastifyReply => {
+    const { reason, message, limit } = toRefusal(error);
     if (reason === undefined) {
       log.error({ err: error }, "an HTTP request failed");
       return send(reply, 500, "INTERNAL_SERVER_ERROR", "Internal server error.");
     }
     metrics.onRefused(reason);
-    // What the client still sends is read and dropped: closing at once could cost it the answer.
     reply.removeHeader("connection");
+    if (!request.raw.complete) dropBody(request, reply);
     if (reason === "overload") reply.header("retry-after", String(RETRY_AFTER_SECONDS));
     if (reason === "method") reply.header("allow", ALLOW);
     const { status, code } = REFUSALS[reason];
-    return send(reply, status, code, message);
+    return send(reply, status, code, message, limit);
   };
-  http.setErrorHandler((error, _request, reply) => sendError(error, reply));
+  http.setErrorHandler(sendError);
   http.setNotFoundHandler(({ url }) => {
     if (!/^\/graphql(\?|$)/.test(url)) {
       throw new Refusal("path", "There is nothing here; GraphQL is at /graphql.");
@@ -164,6 +170,8 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       try {
         // The others had theirs before their body was parsed.
         if (request.method === "GET") await admission.turn();
+        const text = readDocument(request);
+        if (text !== undefined) checkDocument(text);
         return await answer.call(this, request, reply);
       } finally {
         work.isAnswering = false;
@@ -193,13 +201,38 @@ function checkHead({ headers, raw, url }: FastifyRequest, limits: Config["limits
   }
 }
 
+/** What the client still sends is read and dropped: a connection that is closed before could lose the answer. */
+function dropBody({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (reply.raw.shouldKeepAlive) return;
+  reply.raw.shouldKeepAlive = true;
+  const close = () => raw.socket.end();
+  reply.raw.once("finish", () => {
+    if (raw.complete) close();
+    else raw.once("end", close);
+  });
+}
+
+/** The GraphQL document of a request; `undefined` where Apollo Server will say what is wrong. */
+function readDocument({ method, body, query }: FastifyRequest): string | undefined {
+  const source = method === "GET" ? query : body;
+  if (typeof source !== "object" || source === null || !("query" in source)) return undefined;
+  return typeof source.query === "string" ? source.query : undefined;
+}
+
 /** Codes of the framework's own errors; what is not listed and not the client's fault is ours. */
 const FRAMEWORK_REASONS: Readonly<Record<string, RefusalReason>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: "body",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "media",
 };
 
-function toRefusal(error: unknown): { reason: RefusalReason | undefined; message: string } {
+interface PublicRefusal {
+  /** `undefined` when it is our mistake. */
+  readonly reason: RefusalReason | undefined;
+  readonly message: string;
+  readonly limit?: number | undefined;
+}
+
+function toRefusal(error: unknown): PublicRefusal {
   if (error instanceof Refusal) return error;
   const { code, statusCode } = toFacts(error);
   const reason =
@@ -222,11 +255,17 @@ function toFacts(error: unknown): { code: string; statusCode: number } {
   return { code, statusCode };
 }
 
-function send(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+function send(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  message: string,
+  limit?: number,
+): FastifyReply {
   return reply
     .code(status)
     .type("application/json; charset=utf-8")
-    .send(toRefusalBody(code, message));
+    .send(toRefusalBody(code, message, limit));
 }
 
 /** Answers what never became a request. */

@@ -70,6 +70,7 @@ export type RefusalReason = keyof typeof REFUSALS;
 /** Told to the client as it is; its HTTP status is the table's. */
 export class Refusal extends GraphQLError {
   readonly reason: RefusalReason;
+  readonly limit: number | undefined;
 
   /** `limit` is how much would have been taken. */
   constructor(reason: RefusalReason, message: string, limit?: number) {
@@ -79,10 +80,12 @@ export class Refusal extends GraphQLError {
     super(message, { extensions: { code, ...(limit !== undefined && { limit }), http } });
     this.name = "Refusal";
     this.reason = reason;
+    this.limit = limit;
   }
 }
 
 /** The body of an answer that GraphQL has no part in. */
-export function toRefusalBody(code: string, message: string): string {
-  return `${JSON.stringify({ errors: [{ message, extensions: { code } }] })}\n`;
+export function toRefusalBody(code: string, message: string, limit?: number): string {
+  const extensions = { code, ...(limit !== undefined && { limit }) };
+  return `${JSON.stringify({ errors: [{ message, extensions }] })}\n`;
 }

@@ -15,6 +15,7 @@ import { createAdmin, Readiness } from "./admin.ts";
 import { Admission } from "./admission.ts";
 import { createApollo } from "./apollo.ts";
 import { createAuthenticate } from "./caller.ts";
+import { createDocumentCheck } from "./document-limits.ts";
 import { Connections } from "./drain.ts";
 import { createHttp } from "./http.ts";
 import { allowsIntrospection } from "./introspection.ts";
@@ -84,7 +85,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const apollo = createApollo({
     schema,
     limits: { ...limits, maxEntities: config.answer.maxEntities },
-    allowsIntrospection: allowsIntrospection(config),
     log,
     metrics,
   });
@@ -102,6 +102,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     authenticate: await createAuthenticate(config.auth, log),
     createContext: (caller, arrival) => createRequestContext(subgraph, caller, arrival),
     admission,
+    checkDocument: createDocumentCheck({
+      limits,
+      allowsIntrospection: allowsIntrospection(config),
+    }),
     limits,
     isDraining: () => readiness.isDraining,
     metrics,
