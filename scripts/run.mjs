@@ -1,4 +1,5 @@
 // Runs a compiled entry of dist/, after building it if the sources are newer: `node scripts/run.mjs main --config FILE`.
+// An entry that ends with .ts is no part of dist/ and is run as it is.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import module from "node:module";
@@ -13,7 +14,7 @@ if (isStale()) build();
 if (mayShowExplorer()) await import("./build-explorer.mjs");
 // Compiled code is kept between starts, which saves about a third of the start.
 module.enableCompileCache?.(join(root, "node_modules/.cache/compile"));
-const file = join(root, "dist", `${entry}.js`);
+const file = entry.endsWith(".ts") ? join(root, entry) : join(root, "dist", `${entry}.js`);
 process.argv = [node, file, ...args];
 await import(pathToFileURL(file).href);
 
@@ -35,7 +36,7 @@ function build() {
 
 /** Bundling the page takes longer than all else that a first start builds: it is done for whoever may want to see it. */
 function mayShowExplorer() {
-  if (entry !== "main") return entry === "emulator/demo";
+  if (entry !== "main") return entry === "examples/supergraph/demo.ts";
   const options = { config: { type: "string" } };
   const { values } = parseArgs({ args, options, strict: false });
   const config = values.config ?? process.env.SUBGRAPH_CONFIG;

@@ -13,7 +13,6 @@ import {
   type ReadyProcess,
   startProcess,
   startSubgraphProcess,
-  type TestProcess,
   writeConfig,
 } from "./support/process.ts";
 import { toConnections } from "./support/subgraph.ts";
@@ -264,21 +263,5 @@ describe("the memory of the process", () => {
     expect(snapshot.includes("BEGIN RSA PRIVATE KEY")).toBe(false);
     for (const form of emulator.listCanaries().flatMap(listForms))
       expect(running.stdout().includes(form), form).toBe(false);
-  });
-});
-
-describe("the demo", () => {
-  it("prints the answer of a question and ends with status 0 on Ctrl-C", async () => {
-    const demo: TestProcess = startProcess(["emulator/demo", "--port", "0", "--admin-port", "0"]);
-    await demo.waitFor(/Ctrl-C ends everything/);
-    const url = /(http:\S+\/graphql)/.exec(demo.stdout())?.[1] ?? "";
-    expect(demo.stdout()).toContain('"deviceCertificates": [');
-    expect(demo.stdout()).not.toContain('"errors"');
-    const id = /"(tencent-ssl:default:[^"]+)"/.exec(demo.stdout())?.[1] ?? "";
-    expect((await ask(url, id)).body).toEqual({ data: { deviceCertificate: { id } } });
-    demo.child.kill("SIGINT");
-    expect(await demo.ended).toEqual({ code: 0, signal: null });
-    expect(demo.stderr()).toBe("");
-    expect(await isListening(url)).toBe(false);
   });
 });

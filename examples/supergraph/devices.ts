@@ -4,7 +4,6 @@ import { parseArgs } from "node:util";
 import { ApolloServer } from "@apollo/server";
 import { startStandaloneServer } from "@apollo/server/standalone";
 import { buildSubgraphSchema } from "@apollo/subgraph";
-import { parse as parseCsv } from "csv-parse/sync";
 import { parse } from "graphql";
 import { type Device, devices } from "./fleet.ts";
 
@@ -75,10 +74,11 @@ function isWayToJoin(name: string): name is keyof typeof WAYS_TO_JOIN {
 function readCertificateIds(file: string | undefined): Map<string, string[]> {
   const ids = new Map<string, string[]>();
   if (file === undefined) return ids;
-  const rows: { deviceId: string; certificateId: string }[] = parseCsv(readFileSync(file), {
-    columns: true,
-  });
-  for (const { deviceId, certificateId } of rows)
-    ids.set(deviceId, [...(ids.get(deviceId) ?? []), certificateId]);
+  for (const [, deviceId = "", quoted = ""] of readFileSync(file, "utf8").matchAll(
+    /^(\w+),(.+)$/gm,
+  )) {
+    const id = quoted.replace(/^"(.*)"$/, "$1").replaceAll('""', '"');
+    ids.set(deviceId, [...(ids.get(deviceId) ?? []), id]);
+  }
   return ids;
 }

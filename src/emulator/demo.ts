@@ -1,86 +1,41 @@
-// `npm run demo`: the emulator and the subgraph in one process, and the answer of one real question.
+// The part of `npm run demo` that is compiled: the emulator, and this subgraph in front of it, in one process.
 import "reflect-metadata";
-import { parseArgs } from "node:util";
 import { createConfigSchema } from "../config/index.ts";
 import { createLog } from "../log.ts";
 import { products } from "../providers/index.ts";
-import { startServer } from "../server/server.ts";
+import { type Server, startServer } from "../server/server.ts";
 import { type Emulator, startEmulator } from "./index.ts";
 
-const FLEET_SIZE = 1000;
-
-const QUERY = `query Certificates($ids: [ID!]!) {
-  deviceCertificates(ids: $ids) {
-    __typename
-    id
-    status
-    ... on X509DeviceCertificate {
-      subject
-      notAfter
-      daysUntilExpiry
-    }
-  }
-}`;
-
-async function main(): Promise<void> {
-  const emulator = await startEmulator({ fleetSize: FLEET_SIZE, seed: "demo" });
-  const config = createConfigSchema(products).parse({
-    connections: toConnections(emulator),
-    server: { ...readArguments(), explorer: true },
-  });
-  const ids = emulator.fleet.products.map((product) => product.at(7).id);
-  const log = createLog("warn");
-  const server = await startServer({ config, products, log, exampleIds: ids });
-
-  const stop = () => {
-    process.stdout.write("\nStopping.\n");
-    void Promise.all([server.close(), emulator.close()]).then(() => process.exit(0));
-  };
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-
-  const answer = await ask(server.url, ids);
-  process.stdout.write(`
-The subgraph answers GraphQL at     ${server.url} (in a browser: GraphiQL)
-Health and metrics are at           ${server.adminUrl}/readyz and /metrics
-It asks an emulator of four cloud APIs, with ${FLEET_SIZE.toLocaleString("en")} certificates in each:
-${describeOrigins(emulator)}
-
-One question about four devices, one in each cloud product:
-
-${indent(QUERY)}
-
-with the variables
-
-${indent(JSON.stringify({ ids }, null, 2))}
-
-was just answered with
-
-${indent(JSON.stringify(answer, null, 2))}
-
-Try it yourself:
-
-    curl -s ${server.url} -H 'content-type: application/json' \\
-      -d '{"query":"{ deviceCertificate(id: \\"${ids[0]}\\") { id status ... on X509DeviceCertificate { pem } } }"}'
-
-Make a cloud fail, and ask again:
-
-    curl -s ${emulator.controlOrigin}/faults -H 'content-type: application/json' \\
-      -d '{"api":"aliyun-iot","kind":"html502"}'
-
-Ctrl-C ends everything.
-`);
+export interface EmulatedSubgraphOptions {
+  readonly port: number;
+  readonly adminPort: number;
+  /** For gateways that refuse `@requiresScopes`. */
+  readonly authorizationDirectives: boolean;
+  /** Writes which device has which of these ids, one list a product, and answers with the file's path. */
+  readonly writeDirectory: (ids: readonly (readonly string[])[]) => Promise<string>;
 }
 
-/** `--port 0 --admin-port 0` for any free ones, where the usual ports are taken. */
-function readArguments(): { readonly port?: number; readonly adminPort?: number } {
-  const { port, "admin-port": adminPort } = parseArgs({
-    options: { port: { type: "string" }, "admin-port": { type: "string" } },
-  }).values;
-  return {
-    ...(port !== undefined && { port: Number(port) }),
-    ...(adminPort !== undefined && { adminPort: Number(adminPort) }),
-  };
+export interface EmulatedSubgraph {
+  readonly emulator: Emulator;
+  readonly server: Server;
+}
+
+/** A thousand certificates in each of the four products. */
+export async function startEmulatedSubgraph(
+  options: EmulatedSubgraphOptions,
+): Promise<EmulatedSubgraph> {
+  const { port, adminPort, authorizationDirectives, writeDirectory } = options;
+  const emulator = await startEmulator({ fleetSize: 1000, seed: "demo" });
+  const ids = emulator.fleet.products.map((product) => product.ids());
+  const config = createConfigSchema(products).parse({
+    connections: toConnections(emulator),
+    server: { port, adminPort, explorer: true, drainSeconds: 0 },
+    join: { directory: { file: await writeDirectory(ids) } },
+    schema: { authorizationDirectives },
+  });
+  const exampleIds = emulator.fleet.products.map((product) => product.at(7).id);
+  const server = await startServer({ config, products, log: createLog("warn"), exampleIds });
+  return { emulator, server };
 }
 
 function toConnections({ origins, credentials }: Emulator): unknown[] {
@@ -104,30 +59,3 @@ function toConnections({ origins, credentials }: Emulator): unknown[] {
     },
   ];
 }
-
-async function ask(url: string, ids: readonly string[]): Promise<unknown> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ query: QUERY, variables: { ids } }),
-  });
-  return response.json();
-}
-
-function describeOrigins({ origins: { tencent, aliyun } }: Emulator): string {
-  return [
-    `    Tencent TDMQ for MQTT           ${tencent.mqtt}`,
-    `    Tencent SSL Certificates        ${tencent.ssl}`,
-    `    Alibaba IoT Platform            ${aliyun.iot}`,
-    `    Alibaba ApsaraMQ for MQTT       ${aliyun.mqtt}`,
-  ].join("\n");
-}
-
-function indent(text: string): string {
-  return text.replace(/^/gm, "    ");
-}
-
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-  process.exit(1);
-});

@@ -18,7 +18,10 @@ const pages = readPages();
 const readme = readText("README.md");
 const manifest = readText("package.json");
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(manifest);
-const sources = listFiles("src", ".ts").map(readText).join("\n");
+const sources = ["src", "examples"]
+  .flatMap((folder) => listFiles(folder, ".ts"))
+  .map(readText)
+  .join("\n");
 
 /** What a page says and does not hold, as `docs/page.md: what`. */
 function collect(find: (page: Page) => readonly string[]): string[] {
@@ -43,7 +46,9 @@ describe("every page", () => {
   it("names files and folders that exist", () => {
     const unknown = collect((page) =>
       findCodeSpans(page)
-        .filter((code) => /^(?:src|test|docs|schema|scripts|bench)\/[\w./-]+$/.test(code))
+        .filter((code) =>
+          /^(?:src|test|docs|schema|scripts|bench|examples|deploy)\/[\w./-]+$/.test(code),
+        )
         // The made-up cloud of docs/adding-a-cloud.md.
         .filter((path) => !path.includes("/hooli"))
         .filter((path) => !existsSync(join(ROOT, path))),
@@ -102,7 +107,7 @@ describe("README.md", () => {
   });
 
   it("shows the query that the demo sends", () => {
-    const query = /^const QUERY = `(.*?)`;/ms.exec(readText("src/emulator/demo.ts"))?.[1];
+    const query = /^const QUERY = `(.*?)`;/ms.exec(readText("examples/supergraph/demo.ts"))?.[1];
     expect(readme).toContain(`\`\`\`graphql\n${query}\n\`\`\``);
   });
 

@@ -20,35 +20,34 @@ interface Verdict {
   readonly hints: readonly string[];
 }
 
-const composers: readonly [name: string, compose: (subgraphs: readonly Subgraph[]) => Verdict][] = [
-  [
-    "@apollo/composition",
-    (subgraphs) => {
-      const { errors, hints } = composeByApollo(subgraphs.map(toDefinition));
-      return { errors: toMessages(errors), hints: toMessages(hints) };
-    },
-  ],
-  [
-    // It gives no hints.
-    "@theguild/federation-composition",
-    (subgraphs) => ({
-      errors: toMessages(composeByGuild(subgraphs.map(toDefinition)).errors),
-      hints: [],
-    }),
-  ],
-  [
-    "@wundergraph/composition",
-    (subgraphs) => {
-      const result = federateSubgraphs({
-        subgraphs: subgraphs.map(({ name, url, sdl }) => ({ name, url, definitions: parse(sdl) })),
-        version: ROUTER_COMPATIBILITY_VERSION_ONE,
-      });
-      return {
-        errors: result.success ? [] : toMessages(result.errors),
-        hints: toMessages(result.warnings),
-      };
-    },
-  ],
+type Compose = (subgraphs: readonly Subgraph[]) => Verdict;
+
+const composeWithApollo: Compose = (subgraphs) => {
+  const { errors, hints } = composeByApollo(subgraphs.map(toDefinition));
+  return { errors: toMessages(errors), hints: toMessages(hints) };
+};
+
+/** It gives no hints. */
+const composeWithGuild: Compose = (subgraphs) => ({
+  errors: toMessages(composeByGuild(subgraphs.map(toDefinition)).errors),
+  hints: [],
+});
+
+const composeWithWunderGraph: Compose = (subgraphs) => {
+  const result = federateSubgraphs({
+    subgraphs: subgraphs.map(({ name, url, sdl }) => ({ name, url, definitions: parse(sdl) })),
+    version: ROUTER_COMPATIBILITY_VERSION_ONE,
+  });
+  return {
+    errors: result.success ? [] : toMessages(result.errors),
+    hints: toMessages(result.warnings),
+  };
+};
+
+const composers: readonly [name: string, compose: Compose][] = [
+  ["@apollo/composition", composeWithApollo],
+  ["@theguild/federation-composition", composeWithGuild],
+  ["@wundergraph/composition", composeWithWunderGraph],
 ];
 
 function toDefinition({ name, url, sdl }: Subgraph) {
@@ -146,5 +145,39 @@ describe.each(variants)("$name", ({ devices, join, authorizationDirectives = tru
 
   it.each(composers)("composes with %s, without a hint", (_, compose) => {
     expect(compose(subgraphs)).toEqual({ errors: [], hints: [] });
+  });
+});
+
+describe("another subgraph that adds a field to every certificate", () => {
+  const toOwners = (interfaces: readonly string[]): Subgraph => ({
+    name: "owners",
+    url: "http://owners/",
+    sdl: `
+      extend schema
+        @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@interfaceObject", "@shareable"])
+      ${interfaces
+        .map(
+          (name) =>
+            `type ${name} @key(fields: "id") @interfaceObject { id: ID! owner: String @shareable }`,
+        )
+        .join("\n")}`,
+  });
+
+  const compose = async (by: Compose, owners: Subgraph) => {
+    const { sdl } = await createSchema({ products });
+    return by([{ name: "certificates", url: "http://certificates/graphql", sdl }, owners]);
+  };
+
+  it.each(composers)(
+    "composes with %s when it adds the field to both interfaces",
+    async (_, by) => {
+      const owners = toOwners(["DeviceCertificate", "X509DeviceCertificate"]);
+      expect(await compose(by, owners)).toEqual({ errors: [], hints: [] });
+    },
+  );
+
+  it("is refused by @apollo/composition when it adds the field to one of them", async () => {
+    const { errors } = await compose(composeWithApollo, toOwners(["DeviceCertificate"]));
+    expect(errors.join()).toContain('"X509DeviceCertificate"');
   });
 });

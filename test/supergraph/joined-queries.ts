@@ -200,6 +200,19 @@ export function describeJoinedQueries(name: GatewayName, options: SuiteOptions):
         },
       ]);
     });
+
+    // docs/federation.md tells users of it.
+    it("delivers devices without certificates when the subgraph is gone, unless their availability is asked for", async () => {
+      await scene.stopSubgraph();
+      const [id] = four;
+      const without = await gateway.ask(
+        "query ($ids: [ID!]) { devices(ids: $ids) { id certificate { status } } }",
+        { ids: [id] },
+      );
+      expect(without.data.devices).toEqual([{ id, certificate: null }]);
+      const withIt = await gateway.ask(BY_INTERFACE, { ids: [id] });
+      expect(withIt.data.devices).toEqual([null]);
+    });
   });
 }
 

@@ -31,6 +31,8 @@ export interface Scene {
   readonly emulator: Emulator;
   /** Another subgraph of the same kind, which knows nothing yet. */
   startReplica(): Promise<TestSubgraph>;
+  /** From then on nobody answers the gateway. */
+  stopSubgraph(): Promise<void>;
   /** Puts another subgraph behind the gateway, at the same address. */
   replaceSubgraph(sections: SceneOptions["sections"]): Promise<void>;
   /** The certificate of each device that has one. */
@@ -110,6 +112,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     return {
       emulator,
       startReplica: () => startSubgraph(0),
+      stopSubgraph: () => subgraph.close(),
       replaceSubgraph: async (others) => {
         const { port } = new URL(subgraph.url);
         await subgraph.close();
