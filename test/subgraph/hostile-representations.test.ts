@@ -80,7 +80,7 @@ async function askBetweenNeighbours(representation: string): Promise<GraphQLAnsw
 }
 
 const LONG = `"${MARK.padEnd(300_000, "x")}"`;
-const DEEP = `${"[".repeat(900)}"${MARK}"${"]".repeat(900)}`;
+const DEEP = `${"[".repeat(500)}"${MARK}"${"]".repeat(500)}`;
 
 /** Shapes that are no entity at all. */
 const SHAPELESS = [
