@@ -14,6 +14,7 @@ import { createCostLimit } from "./cost-limit.ts";
 import { createErrorRules, toPublicMessage } from "./error-rules.ts";
 import { createExecute } from "./execution.ts";
 import type { Metrics } from "./metrics.ts";
+import { refuseUnknownOperationTypes } from "./operation-types.ts";
 import { withoutQuotedValues } from "./quoted-values.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -44,6 +45,7 @@ export function createApollo({
     introspection: true,
     parseOptions: { maxTokens: limits.tokens },
     validationOptions: { maxErrors: MAX_VALIDATION_ERRORS, hideSuggestions: true },
+    validationRules: [refuseUnknownOperationTypes],
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     persistedQueries: false,

@@ -6,6 +6,7 @@ import { extname } from "node:path";
 import type { FastifyReply, onRequestAsyncHookHandler } from "fastify";
 import type { Config } from "../config/index.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
+import { StartError } from "../start-error.ts";
 
 export interface ExplorerOptions {
   readonly products: readonly CertificateProduct[];
@@ -68,7 +69,9 @@ async function listFiles(): Promise<ReadonlySet<string>> {
   const entries = await readdir(FOLDER, { recursive: true }).catch(() => []);
   const names = new Set(entries.filter((name) => extname(name) in CONTENT_TYPES));
   if (names.has(PAGE)) return names;
-  throw new Error("server.explorer is true, and its files are missing: npm run build makes them.");
+  throw new StartError(
+    "server.explorer is true, but its files are missing: npm run build makes them",
+  );
 }
 
 /** A browser that opens an address asks for HTML. Whoever can read JSON is asking GraphQL, even from a browser. */
