@@ -90,6 +90,7 @@ export class Retrieval {
       requester,
     );
     const expiry = createExpiry(requester.deadlineMs);
+    const failure = createFailureWatch();
     this.#expireWhenHopeless([...flights.values()], requester, expiry);
     const stopWatching = onAbort(requester.signal, () => {
       expiry.now();
@@ -99,12 +100,18 @@ export class Retrieval {
       const cached = held[index];
       const flight = flights.get(lookup);
       if (flight !== undefined)
-        return this.#awaitFlight(lookup, flight, cached?.cached, requester, expiry.promise);
+        return this.#awaitFlight(lookup, flight, {
+          stale: cached?.cached,
+          requester,
+          expiry: expiry.promise,
+          failure,
+        });
       if (cached !== undefined) return Promise.resolve(this.#toRetrieved(cached.cached, false));
       return Promise.reject(new Error("nobody reads a certificate that was asked for"));
     });
     void Promise.allSettled(answers).then(() => {
       expiry.cancel();
+      failure.cancel();
       stopWatching();
     });
     return answers;
@@ -132,14 +139,15 @@ export class Retrieval {
   async #awaitFlight(
     lookup: Lookup,
     { reading, ticket }: Flight,
-    stale: CachedReading | undefined,
-    requester: Requester,
-    expiry: Promise<"expired">,
+    { stale, requester, expiry, failure }: Waiting,
   ): Promise<Retrieved> {
+    const { connected } = lookup.reference;
     try {
-      const outcome = await Promise.race([reading, expiry]);
-      if (outcome !== "expired") return this.#toRetrieved(outcome, false);
-      throw toTooLate(lookup.reference.connected, ticket);
+      // Who has something in reserve does not wait for a cloud that fails.
+      const failing = stale === undefined ? [] : [failure.of(connected.source)];
+      const outcome = await Promise.race([...failing, reading, expiry]);
+      if (typeof outcome === "object") return this.#toRetrieved(outcome, false);
+      throw toTooLate(connected, ticket);
     } catch (error) {
       // Whoever it was made for went away in the moment in which this requester joined.
       if (error instanceof NotNeededError && requester.signal?.aborted !== true) {
@@ -249,6 +257,15 @@ export class Retrieval {
   }
 }
 
+/** How a lookup waits for its flight. */
+interface Waiting {
+  /** What is held, to be served when it cannot be read anew in time. */
+  readonly stale: CachedReading | undefined;
+  readonly requester: Requester;
+  readonly expiry: Promise<"expired">;
+  readonly failure: FailureWatch;
+}
+
 /** How far an estimate must be past the deadline before it is believed. */
 const HOPELESS_FACTOR = 1.5;
 
@@ -309,6 +326,33 @@ function onAbort(signal: AbortSignal | undefined, listener: () => void): () => v
   if (signal?.aborted) listener();
   else signal?.addEventListener("abort", listener, { once: true });
   return () => signal?.removeEventListener("abort", listener);
+}
+
+/** How often to look whether a cloud fails that was well when it was asked, in milliseconds. */
+const LOOK_EVERY_MS = 250;
+
+interface FailureWatch {
+  /** Resolves when none of the source's calls is answered any more, at once if that is so already. */
+  of(source: CertificateSource): Promise<"failing">;
+  cancel(): void;
+}
+
+function createFailureWatch(): FailureWatch {
+  const watched = new Map<CertificateSource, PromiseWithResolvers<"failing">>();
+  let timer: NodeJS.Timeout | undefined;
+  const look = () => {
+    for (const [source, { resolve }] of watched) if (source.isFailing) resolve("failing");
+  };
+  return {
+    of: (source) => {
+      const known = watched.get(source) ?? Promise.withResolvers<"failing">();
+      watched.set(source, known);
+      if (source.isFailing) known.resolve("failing");
+      else timer ??= setInterval(look, LOOK_EVERY_MS).unref();
+      return known.promise;
+    },
+    cancel: () => clearInterval(timer),
+  };
 }
 
 interface Expiry {

@@ -13,7 +13,9 @@ export function createRandom(seed: number): () => number {
 }
 
 export function useFakeClock(): void {
-  vi.useFakeTimers({ toFake: ["performance", "Date", "setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({
+    toFake: ["performance", "Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"],
+  });
 }
 
 /** Moves the fake clock from timer to timer; all promises are settled between two of them. */

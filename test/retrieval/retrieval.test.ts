@@ -46,7 +46,8 @@ function createSetup({ estimateMs = 500 } = {}) {
       fetched.push({ request, joined, answer: resolve, fail: reject });
       return promise;
     });
-  const connected = { product: aliyunIot, connection: "default", source: { fetch } };
+  const source = { fetch, isFailing: false };
+  const connected = { product: aliyunIot, connection: "default", source };
   const seconds = FRESH_SECONDS;
   const cache = new CertificateCache({
     maxEntries: 1000,
@@ -77,7 +78,7 @@ function createSetup({ estimateMs = 500 } = {}) {
     const lookups = keys.map((key) => toLookup(key, needsDetail));
     return observe(retrieval.load(lookups, requester));
   };
-  return { retrieval, fetched, load, toLookup, log };
+  return { retrieval, fetched, load, toLookup, log, source };
 }
 
 function toReading(name: string, hasDetail = true): CertificateReading {
@@ -362,6 +363,31 @@ describe("a stale value", () => {
     fetched[1]?.fail(unavailable);
     await settlePromises();
     expect(outcomes).toEqual([{ name: "old", stale: true }]);
+  });
+
+  it("is served at once while the cloud fails, and what finds out whether it is back goes on", async () => {
+    const { fetched, load, source } = await createStale();
+    source.isFailing = true;
+    const outcomes = load(["a", "b"]);
+    await settlePromises();
+    expect(outcomes).toEqual([{ name: "old", stale: true }, undefined]);
+    fetched[1]?.answer(toReading("new"));
+    fetched[2]?.answer(null);
+    await settlePromises();
+    const next = load(["a"]);
+    await settlePromises();
+    expect(next).toEqual([{ name: "new", stale: false }]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is served when the cloud begins to fail while it is waited for", async () => {
+    const { load, source } = await createStale();
+    const outcomes = load(["a"]);
+    await passMs(300);
+    source.isFailing = true;
+    await passMs(300);
+    expect(outcomes).toEqual([{ name: "old", stale: true }]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("does not hide what the caller did wrong", async () => {
