@@ -79,6 +79,11 @@ const REFUSALS: Readonly<Record<RefusalReason, { code: string; message: string; 
       message: "Specified SecurityToken is expired.",
       status: 400,
     },
+    unknownKey: {
+      code: "InvalidAccessKeyId.NotFound",
+      message: "Specified access key is not found.",
+      status: 404,
+    },
     serverError: {
       code: "InternalError",
       message: "The request processing has failed due to some unknown error.",

@@ -32,7 +32,7 @@ export interface CloudAnswer {
 }
 
 /** The reasons to refuse that a fault can ask for; each cloud has its own code and envelope for them. */
-export type RefusalReason = "throttle" | "denied" | "expiredToken" | "serverError";
+export type RefusalReason = "throttle" | "denied" | "expiredToken" | "unknownKey" | "serverError";
 
 /** The front door of one API: signature, quota, action, envelope. */
 export interface Gateway {

@@ -2,6 +2,10 @@
 import { z } from "zod";
 import { API_NAMES, type JsonObject, type RefusalReason } from "./api.ts";
 
+const LIST_ANOMALIES = ["missing", "extra", "doubled", "contradictory", "reordered"] as const;
+
+export type ListAnomaly = (typeof LIST_ANOMALIES)[number];
+
 const AIM = {
   /** The part of the calls that it hits, chosen by the seed. Default 1. */
   fraction: z.number().min(0).max(1).optional(),
@@ -43,20 +47,32 @@ export const FAULT = z.discriminatedUnion("kind", [
     everyMs: z.number().min(0).optional(),
     ...AIM,
   }),
-  /** A body of so many bytes, 64 MiB by default. */
-  z.strictObject({ kind: z.literal("hugeBody"), bytes: z.int().min(1).optional(), ...AIM }),
+  /** A body of so many bytes, 64 MiB by default; with `gzip` so many once it is decompressed. */
+  z.strictObject({
+    kind: z.literal("hugeBody"),
+    bytes: z.int().min(1).optional(),
+    encoding: z.literal("gzip").optional(),
+    ...AIM,
+  }),
   /** Every value has another type than documented. */
   z.strictObject({ kind: z.literal("wrongTypes"), ...AIM }),
   /** The vendor's error for missing permission. */
   z.strictObject({ kind: z.literal("denied"), ...AIM }),
   /** The vendor's error for a temporary credential that ran out. */
   z.strictObject({ kind: z.literal("expiredToken"), ...AIM }),
+  /** The vendor's error for an access key that it does not know. */
+  z.strictObject({ kind: z.literal("unknownKey"), ...AIM }),
+  /** The API's clock, also in its `Date` header, is so far ahead of the machine's; behind when negative. */
+  z.strictObject({ kind: z.literal("clock"), aheadMs: z.number(), ...AIM }),
   /** The vendor's internal error. */
   z.strictObject({ kind: z.literal("serverError"), ...AIM }),
-  /** List answers lack an item, have one that nobody asked for, have each twice, or come in another order. */
+  /**
+   * List answers lack an item, have one that nobody asked for, have each twice, have each twice and not alike, or come
+   * in another order.
+   */
   z.strictObject({
     kind: z.literal("listAnomaly"),
-    anomaly: z.enum(["missing", "extra", "doubled", "reordered"]),
+    anomaly: z.enum(LIST_ANOMALIES),
     ...AIM,
   }),
 ]);
@@ -73,6 +89,7 @@ export function toRefusalReason(kind: FaultKind): RefusalReason | null {
     case "throttle":
     case "denied":
     case "expiredToken":
+    case "unknownKey":
     case "serverError":
       return kind;
     default:
@@ -91,10 +108,7 @@ export function toWrongTypes(body: JsonObject): JsonObject {
 }
 
 /** The answer with its list, if it has one, made wrong; the total stays as it was. */
-export function toListAnomaly(
-  body: JsonObject,
-  anomaly: "missing" | "extra" | "doubled" | "reordered",
-): JsonObject {
+export function toListAnomaly(body: JsonObject, anomaly: ListAnomaly): JsonObject {
   const response = body["Response"];
   if (!isJsonObject(response)) return body;
   const changed = Object.entries(response).map(([name, value]) =>
@@ -118,10 +132,7 @@ function toWrong(value: unknown): unknown {
   return 0;
 }
 
-function toAnomalousList(
-  items: readonly unknown[],
-  anomaly: "missing" | "extra" | "doubled" | "reordered",
-): unknown[] {
+function toAnomalousList(items: readonly unknown[], anomaly: ListAnomaly): unknown[] {
   switch (anomaly) {
     case "missing":
       return items.slice(1);
@@ -129,9 +140,17 @@ function toAnomalousList(
       return [...items.slice(0, 1).map(toStranger), ...items];
     case "doubled":
       return items.flatMap((item) => [item, item]);
+    case "contradictory":
+      return items.flatMap((item) => [item, toContradiction(item)]);
     case "reordered":
       return items.toReversed();
   }
+}
+
+/** The same key with another status. */
+function toContradiction(item: unknown): unknown {
+  if (!isJsonObject(item)) return item;
+  return { ...item, Status: typeof item["Status"] === "number" ? 10 : "REVOKED" };
 }
 
 /** The same item under a key that nobody asked for. */

@@ -110,8 +110,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     filterMeaning = meaning;
   };
 
-  const tencent = { credentials: credentials.tencent, quotas, now: clock ?? Date.now };
-  const aliyun = { credentials: credentials.aliyun, quotas, now: clock ?? Date.now };
+  const tencent = { credentials: credentials.tencent, quotas };
+  const aliyun = { credentials: credentials.aliyun, quotas };
+  const createNow = (api: ApiName) => () => {
+    const fault = faults[api];
+    return (clock ?? Date.now)() + (fault?.kind === "clock" ? fault.aheadMs : 0);
+  };
   const start = (api: ApiName, gateway: Gateway) =>
     startApiServer({
       api,
@@ -122,6 +126,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       jitterMs,
       readFault: () => faults[api],
       dice: createDice(`${seed}/${api}`),
+      wallClock: createNow(api),
       // Not the wall clock: that one may be set back, and a window must not grow by it.
       arrivalClock: clock ?? (() => performance.now()),
     });
@@ -132,6 +137,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         "tencent-mqtt",
         createTencentGateway({
           ...tencent,
+          now: createNow("tencent-mqtt"),
           version: TENCENT_MQTT_VERSION,
           isRegionRequired: true,
           actions: createTencentMqttActions(fleet.tencentMqtt, () => filterMeaning),
@@ -142,6 +148,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         "tencent-ssl",
         createTencentGateway({
           ...tencent,
+          now: createNow("tencent-ssl"),
           version: TENCENT_SSL_VERSION,
           isRegionRequired: false,
           actions: createTencentSslActions(fleet.tencentSsl),
@@ -152,6 +159,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         "aliyun-iot",
         createAliyunGateway({
           ...aliyun,
+          now: createNow("aliyun-iot"),
           product: "Iot",
           version: ALIYUN_IOT_VERSION,
           isSourceLimited: false,
@@ -163,6 +171,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         "aliyun-mqtt",
         createAliyunGateway({
           ...aliyun,
+          now: createNow("aliyun-mqtt"),
           product: "OnsMqtt",
           version: ALIYUN_MQTT_VERSION,
           isSourceLimited: true,

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
+import { createGzip } from "node:zlib";
 import type { ApiName, CloudAnswer, CloudRequest, Gateway } from "./api.ts";
 import type { ArrivedCall, CallRecorder } from "./call-log.ts";
 import { type Fault, toListAnomaly, toRefusalReason, toWrongTypes } from "./faults.ts";
@@ -23,7 +24,11 @@ export interface ApiServerOptions {
   readonly dice: () => number;
   /** The clock of the quotas. */
   readonly arrivalClock: () => number;
+  /** What the `Date` header says. */
+  readonly wallClock: () => number;
 }
+
+type HugeBody = Extract<Fault, { kind: "hugeBody" }>;
 
 const HUGE_BODY_BYTES = 64 * 1024 * 1024;
 const HUGE_CHUNK = "x".repeat(64 * 1024);
@@ -60,7 +65,8 @@ async function serve(
   incoming: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { api, gateway, calls, arrivalClock } = options;
+  const { api, gateway, calls, arrivalClock, wallClock } = options;
+  response.setHeader("date", new Date(wallClock()).toUTCString());
   const body = await readBody(incoming);
   const fault = toHit(options, incoming);
   await travel(options, fault, closing);
@@ -150,7 +156,7 @@ async function breakTransport(
       return true;
     case "hugeBody":
       call.end("faulted", null);
-      await sendHugeBody(response, fault.bytes ?? HUGE_BODY_BYTES);
+      await sendHugeBody(response, fault);
       return true;
     default:
       return false;
@@ -204,9 +210,19 @@ async function send(
 }
 
 /** A JSON document that is well-formed and far too long. */
-async function sendHugeBody(response: ServerResponse, bytes: number): Promise<void> {
-  response.writeHead(200, { "content-type": "application/json" });
-  await pipeline(Readable.from(toHugeDocument(bytes)), response);
+async function sendHugeBody(
+  response: ServerResponse,
+  { bytes = HUGE_BODY_BYTES, encoding }: HugeBody,
+): Promise<void> {
+  const document = Readable.from(toHugeDocument(bytes));
+  const type = { "content-type": "application/json" };
+  if (encoding === undefined) {
+    response.writeHead(200, type);
+    await pipeline(document, response);
+  } else {
+    response.writeHead(200, { ...type, "content-encoding": encoding });
+    await pipeline(document, createGzip(), response);
+  }
 }
 
 function* toHugeDocument(bytes: number): Generator<string> {

@@ -46,6 +46,7 @@ const REFUSALS: Readonly<Record<RefusalReason, { code: string; message: string }
     message: "The operation is unauthorized, the CAM policy denies it.",
   },
   expiredToken: { code: "AuthFailure.TokenFailure", message: "The temporary token is invalid." },
+  unknownKey: { code: "AuthFailure.SecretIdNotFound", message: "The SecretId is not found." },
   serverError: { code: "InternalError", message: "An internal error has occurred." },
 };
 

@@ -91,6 +91,7 @@ class Caller implements CloudCaller {
     this.#retryWithinMs = retryWithinMs;
     this.#onAttempt = onAttempt;
     this.#random = random;
+    circuit.onHang(() => this.#makeRoomForProbe());
   }
 
   get estimatedWaitMs(): number {
@@ -130,6 +131,8 @@ class Caller implements CloudCaller {
           // The road was closed while it waited: it may wait for a probe, or is refused above.
           continue;
         }
+        // A repetition is no probe: who asks next finds out whether the cloud is back.
+        if (this.#circuit.state !== "CLOSED" && toOutcome(error) === "failed") throw error;
         const delayMs = retrying.toDelayMs(error);
         if (delayMs === undefined) throw error;
         const isThrottled = toOutcome(error) === "throttled";
@@ -160,8 +163,12 @@ class Caller implements CloudCaller {
     if (msUntilAllowed > 0) {
       throw lastError instanceof ProviderError ? lastError : this.#toCircuitOpen(msUntilAllowed);
     }
-    if (this.#quota.use().estimatedWaitMs > 0) this.#circuit.giveUpOverdue();
+    this.#makeRoomForProbe();
     return undefined;
+  }
+
+  #makeRoomForProbe(): void {
+    if (this.#quota.use().estimatedWaitMs > 0) this.#circuit.giveUpOverdue();
   }
 
   async #sendObserved<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {

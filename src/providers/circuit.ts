@@ -53,6 +53,12 @@ export class Circuit {
   /** How long answers take, the slow ones of late above all. */
   #usualMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  readonly #hangListeners: (() => void)[] = [];
+
+  /** Calls back whenever it opens because a call is overdue. */
+  onHang(listener: () => void): void {
+    this.#hangListeners.push(listener);
+  }
 
   get state(): CircuitState {
     if (!this.#isOpen) return "CLOSED";
@@ -83,7 +89,6 @@ export class Circuit {
     if (isProbe) {
       this.#probe = call;
       this.#probeEnd = Promise.withResolvers();
-      this.#nextProbeAtMs = startedAtMs + PROBE_EVERY_MS;
       this.#troubledAtMs = startedAtMs;
     }
     this.#watch();
@@ -130,9 +135,11 @@ export class Circuit {
     const now = performance.now();
     const isProbe = call === this.#probe;
     this.#end(call);
+    // That it is overdue was counted already, and the cloud may be back since.
+    if (call.isOverdue) return;
     if (this.#isOpen) {
       // What was sent before it opened says nothing new, and must not put the next probe off.
-      if (isProbe) this.#endProbe();
+      if (isProbe) this.#probeFailed();
       return;
     }
     if (now - this.#troubledAtMs >= FORGET_AFTER_MS) this.#failuresInRow = 0;
@@ -150,6 +157,12 @@ export class Circuit {
   #close(): void {
     this.#isOpen = false;
     this.#failuresInRow = 0;
+    this.#endProbe();
+  }
+
+  /** A second of rest: who waited for it is refused, and does not become the next probe. */
+  #probeFailed(): void {
+    this.#nextProbeAtMs = performance.now() + PROBE_EVERY_MS;
     this.#endProbe();
   }
 
@@ -200,9 +213,13 @@ export class Circuit {
       const patienceMs = this.#toPatienceMs(call);
       if (call.isOverdue || now - call.startedAtMs < patienceMs) continue;
       call.isOverdue = true;
-      if (call === this.#probe) this.#endProbe();
-      // A single call may hang while the others are answered. The next one finds out at once, and the others wait for it.
-      else if (!this.#isOpen && now - this.#answeredAtMs >= patienceMs) this.#open(now);
+      if (call === this.#probe) {
+        this.#probeFailed();
+      } else if (!this.#isOpen && now - this.#answeredAtMs >= patienceMs) {
+        // It may be alone in hanging: the next one finds out at once, and the others wait for it.
+        this.#open(now);
+        for (const listener of this.#hangListeners) listener();
+      }
     }
   }
 }

@@ -76,6 +76,9 @@ export function createTransport(options: TransportOptions): Transport {
 /** Requests that may wait for a free connection, for each connection; the quota stands before this. */
 const MAX_WAITING_PER_CONNECTION = 16;
 
+/** The longest that a connection is kept without a request, in milliseconds. */
+const KEEP_ALIVE_MS = 4_000;
+
 const decompress = promisify(gunzip);
 const nextTurn = promisify(setImmediate);
 
@@ -299,7 +302,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** We do not ask for compression; a gateway on the way may still apply it. */
   async #decode(bytes: Buffer): Promise<Buffer | undefined> {
-    if (this.#headers["content-encoding"] !== "gzip") return bytes;
+    if (!/^(x-)?gzip$/i.test(this.#headers["content-encoding"] ?? "")) return bytes;
     try {
       return await decompress(bytes, { maxOutputLength: this.#limits.maxAnswerBytes });
     } catch (error) {
@@ -377,6 +380,8 @@ async function createDispatcher(
     // Time limits of an answer are ours: undici's bound the pauses in it, not the whole.
     headersTimeout: 0,
     bodyTimeout: 0,
+    // However long the cloud would keep them: what a burst opened is closed soon after it.
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
     // One request a connection is what `connections` means.
     allowH2: false,
   };

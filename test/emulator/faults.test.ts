@@ -54,6 +54,7 @@ describe("a fault that is an error of the cloud", () => {
     ["throttle", "RequestLimitExceeded", "400 Throttling.User"],
     ["denied", "UnauthorizedOperation", "403 Forbidden.RAM"],
     ["expiredToken", "AuthFailure.TokenFailure", "400 InvalidSecurityToken.Expired"],
+    ["unknownKey", "AuthFailure.SecretIdNotFound", "404 InvalidAccessKeyId.NotFound"],
     ["serverError", "InternalError", "500 InternalError"],
   ] as const)("%s has the vendor's code and envelope", async (kind, tencentCode, aliyunCode) => {
     emulator.setFault("tencent-mqtt", { kind });
@@ -149,6 +150,27 @@ describe("a fault of the transport", () => {
     expect(String(body["RequestId"]).length).toBeGreaterThanOrEqual(3_000_000);
   });
 
+  it("hugeBody: may be compressed, so that little is sent", async () => {
+    const bytes = 3_000_000;
+    emulator.setFault("tencent-mqtt", { kind: "hugeBody", bytes, encoding: "gzip" });
+    const response = await fetch(emulator.origins.tencent.mqtt, { method: "POST", body: "{}" });
+    expect(response.headers.get("content-encoding")).toBe("gzip");
+    expect((await response.text()).length).toBeGreaterThanOrEqual(bytes);
+  });
+
+  it.each([20, -20])("clock: is %i minutes off, and the Date header with it", async (minutes) => {
+    const aheadMs = minutes * 60_000;
+    emulator.setFault("tencent-mqtt", { kind: "clock", aheadMs });
+    emulator.setFault("aliyun-iot", { kind: "clock", aheadMs });
+    expect((await describeCertificate()).body).toMatchObject({
+      Response: { Error: { Code: "AuthFailure.SignatureExpire" } },
+    });
+    expect((await queryCert()).body).toMatchObject({ Code: "InvalidTimeStamp.Expired" });
+    const { headers } = await fetch(emulator.origins.aliyun.iot, { method: "POST" });
+    const aheadOfUsMs = Date.parse(headers.get("date") ?? "") - Date.now();
+    expect(Math.abs(aheadOfUsMs - aheadMs)).toBeLessThan(60_000);
+  });
+
   it("leaves nothing running: close ends calls that hang, are slow or drip", async () => {
     const doomed = await startEmulator({ fleetSize: 1, quotas: "off" });
     const faults: readonly Fault[] = [
@@ -192,6 +214,7 @@ describe("a fault of the answer", () => {
     ["missing", (numbers: string[]) => numbers.slice(1)],
     ["extra", (numbers: string[]) => ["7f".repeat(20), ...numbers]],
     ["doubled", (numbers: string[]) => numbers.flatMap((number) => [number, number])],
+    ["contradictory", (numbers: string[]) => numbers.flatMap((number) => [number, number])],
     ["reordered", (numbers: string[]) => numbers.toReversed()],
   ] as const)("listAnomaly: items are %s", async (anomaly, change) => {
     const list = async () => {

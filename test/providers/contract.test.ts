@@ -311,7 +311,7 @@ describe.each(["tencent-mqtt", "tencent-ssl"] as const)("the lists of %s", (api)
     expect(calls.reduce((sum, { arrived }) => sum + arrived, 0)).toBeLessThan(keys.length / 4);
   });
 
-  it.each(["missing", "extra", "doubled", "reordered"] as const)(
+  it.each(["missing", "extra", "doubled", "contradictory", "reordered"] as const)(
     "never give another device's certificate when their items are %s",
     async (anomaly) => {
       emulator.setFault(api, { kind: "listAnomaly", anomaly });
