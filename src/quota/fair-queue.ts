@@ -38,6 +38,16 @@ export class FairQueue<Entry extends object> {
     return this.#waiting.size;
   }
 
+  /** Requesters that still wait and have had no turn yet. */
+  get firstTurns(): number {
+    const now = performance.now();
+    let count = 0;
+    for (const line of this.#dropServed()) {
+      if (!line.hasHadTurn && isLive(line, now)) count += 1;
+    }
+    return count;
+  }
+
   has(entry: Entry): boolean {
     return this.#waiting.has(entry);
   }

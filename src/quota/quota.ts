@@ -115,6 +115,8 @@ export interface Quota {
   /** The cloud refused a call sent at this time all the same: others use the same account. `pauseMs` is what it asked for. */
   slowDown(sentAtMs: number, pauseMs: number | undefined): void;
   use(): QuotaUse;
+  /** Learns what other replicas use just now; without it `use` tells what was known of them before. */
+  look(): Promise<void>;
 }
 
 /** Too many calls wait for a quota already. */

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Log } from "../log.ts";
 import type { SharedRedis } from "../redis.ts";
-import { JOIN, LEAVE } from "./shared-scripts.ts";
+import { JOIN, LEAVE } from "./join-scripts.ts";
 
 /** `resting`: nothing may be sent, because nobody knows what others just sent. */
 export type CountingMode = "resting" | "together" | "alone";
@@ -17,12 +17,14 @@ const REST_WHEN_SLOW_MS = 1_700;
 const SILENT_REDIS_MS = 750;
 /** In a new epoch: how long replicas go on alone so that all notice it, and how long all rest after that. */
 const NEW_EPOCH_ALONE_MS = 600;
-const NEW_EPOCH_REST_MS = 1_250;
+const NEW_EPOCH_REST_MS = 1_100;
 /** Longer than this without anybody's heartbeat, Redis was out of everybody's reach. */
 const AWAY_MS = 3_000;
-/** A replica that was not heard of for so long may be counting on its own; for so long it is dead. */
+/** For so long after it asked for it a replica relies on what Redis answered. */
+export const LEASE_MS = 1_200;
+/** A replica that was not heard of for so long may be counting on its own; after so long it is dead. */
 export const SILENT_MS = 1_500;
-export const FORGET_MS = 10_000;
+const FORGET_MS = 10_000;
 /** How many replicas to reckon with when Redis was never reached. */
 const UNSEEN_REPLICAS = 4;
 /** How long to wait for Redis at the start. */
@@ -49,7 +51,9 @@ export class Replicas {
   #mode: CountingMode = "resting";
   #epoch: string | undefined;
   #count = UNSEEN_REPLICAS;
+  #place = 0;
   #answeredAtMs = performance.now();
+  #leasedAtMs = Number.NEGATIVE_INFINITY;
   #runId = "";
   #beat: NodeJS.Timeout | undefined;
   #change: NodeJS.Timeout | undefined;
@@ -82,6 +86,19 @@ export class Replicas {
     return this.#count;
   }
 
+  /** The place of this one among them, from 0 on: all see the same order. */
+  get place(): number {
+    return this.#place;
+  }
+
+  /**
+   * Whether what Redis gave this replica is certainly still its own. A process that was held up for long must not use it:
+   * the others may have been given it since.
+   */
+  get hasLease(): boolean {
+    return performance.now() - this.#leasedAtMs < LEASE_MS;
+  }
+
   /** Keys that every script needs: the epoch and the members. */
   get keys(): readonly string[] {
     return [this.toKey("epoch"), this.toKey("replicas")];
@@ -96,9 +113,10 @@ export class Replicas {
     this.#listeners.push(listener);
   }
 
-  /** A script was answered, or was not. */
-  sawAnswer(): void {
+  /** A script was answered that was sent at this time. */
+  sawAnswer(askedAtMs: number): void {
     this.#answeredAtMs = performance.now();
+    this.#leasedAtMs = Math.max(this.#leasedAtMs, askedAtMs);
   }
 
   sawFailure(): void {
@@ -144,9 +162,9 @@ export class Replicas {
         FORGET_MS,
         wasAlone ? 1 : 0,
       ]);
-      const [epoch, aloneMs, count] = readJoinAnswer(answer);
-      this.sawAnswer();
-      nextMs = this.#follow(epoch, aloneMs, count, askedAtMs);
+      const joined = readJoinAnswer(answer);
+      this.sawAnswer(askedAtMs);
+      nextMs = this.#follow(joined, askedAtMs);
     } catch {
       if (this.redis.isUp) this.sawFailure();
     } finally {
@@ -156,7 +174,7 @@ export class Replicas {
   }
 
   /** Answers when to come again, in milliseconds. */
-  #follow(epoch: string, aloneMs: number, count: number, askedAtMs: number): number {
+  #follow({ epoch, aloneMs, count, place }: Joined, askedAtMs: number): number {
     const isSameEpoch = epoch === this.#epoch;
     this.#epoch = epoch;
     if (aloneMs < 0) {
@@ -172,6 +190,7 @@ export class Replicas {
       return JOIN_AGAIN_MS;
     }
     this.#count = Math.max(1, count);
+    this.#place = place;
     clearTimeout(this.#change);
     if (!isSameEpoch) this.#setMode("resting");
     this.#setMode("together");
@@ -205,8 +224,20 @@ export class Replicas {
   }
 }
 
-function readJoinAnswer(answer: unknown): [epoch: string, aloneMs: number, count: number] {
+interface Joined {
+  readonly epoch: string;
+  readonly aloneMs: number;
+  readonly count: number;
+  readonly place: number;
+}
+
+function readJoinAnswer(answer: unknown): Joined {
   if (!Array.isArray(answer)) throw new TypeError("Redis answered the joining with something else");
-  const [epoch, aloneMs, count]: unknown[] = answer;
-  return [String(epoch), Number(aloneMs), Number(count)];
+  const [epoch, aloneMs, count, place]: unknown[] = answer;
+  return {
+    epoch: String(epoch),
+    aloneMs: Number(aloneMs),
+    count: Number(count),
+    place: Number(place),
+  };
 }

@@ -1,27 +1,52 @@
-// A limit that all replicas keep together: its slots are tokens in Redis, taken ahead of their time.
+// A limit that all replicas keep together: its slots are tokens in Redis, taken some time ahead.
 import { type CallWindow, type Slot, SUSTAINED_SHARE } from "./call-window.ts";
-import { FORGET_MS, type Replicas, SILENT_MS } from "./replicas.ts";
+import { EXCHANGE } from "./exchange-script.ts";
+import { type Replicas, SILENT_MS } from "./replicas.ts";
 import { RoundTrips } from "./round-trips.ts";
-import { EXCHANGE } from "./shared-scripts.ts";
-import { SlidingWindow, type SlidingWindowOptions } from "./sliding-window.ts";
+import { SlidingWindow, type SlidingWindowOptions, toPeriodMs, toSlots } from "./sliding-window.ts";
 
 /** A slot that this replica may use from this time on. */
 interface Token {
-  readonly name: string;
   readonly usableAtMs: number;
+  /** Given for a requester that has had no turn yet. */
+  readonly isForFirstTurn: boolean;
 }
 
-/** A slot that goes back. Without an age it was not used. */
-interface Return {
-  readonly name: string;
-  readonly answeredAtMs: number | undefined;
-  readonly creditMs: number;
+/** A slot that goes back: after an answer, or unused. */
+type Return =
+  | { readonly answeredAtMs: number; readonly creditMs: number }
+  | { readonly usableAtMs: number };
+
+/** One exchange with Redis; asked for again with the same number until its answer is known. */
+interface Exchange {
+  readonly number: number;
+  readonly missing: number;
+  readonly firstTurns: number;
+  readonly pauseMs: number | undefined;
+  readonly returns: readonly Return[];
 }
 
+/** What Redis answers. */
+interface Granted {
+  readonly wasLost: boolean;
+  readonly limit: number;
+  readonly active: number;
+  readonly usedByOthers: number;
+  readonly askAgainMs: number;
+  readonly firsts: number;
+  readonly restsMs: readonly number[];
+}
+
+/** From this limit on slots are so many that they are taken and given back in larger lots, and further ahead. */
+const MANY_SLOTS = 50;
 /** How soon after an exchange the next one may be, for slots that go back; slots that are wanted wait no longer. */
-const GIVE_BACK_EVERY_MS = 100;
-/** How often to ask again for slots that were wanted and not granted. They rest for longer than this. */
-const ASK_AGAIN_MS = 250;
+const GIVE_BACK_EVERY_MS = { few: 250, many: 100 } as const;
+/** How long before its time a slot may be taken: a late answer of Redis, or a busy process, must not cost slots. */
+const AHEAD_MS = { few: 200, many: 400 } as const;
+/** Wishes that come one after the other are told together. */
+const GATHER_WISHES_MS = { few: 0, many: 20 } as const;
+/** After an exchange that failed. */
+const TRY_AGAIN_MS = 50;
 const MAX_RETURNS = 500;
 
 export class SharedWindow implements CallWindow {
@@ -30,6 +55,7 @@ export class SharedWindow implements CallWindow {
   readonly #keys: readonly string[];
   readonly #slots: number;
   readonly #periodMs: number;
+  readonly #amount: "few" | "many";
   readonly #roundTrips = new RoundTrips();
   readonly #sentAt: number[] = [];
   readonly #listeners: (() => void)[] = [];
@@ -37,45 +63,44 @@ export class SharedWindow implements CallWindow {
   #alone: SlidingWindow;
   /** Tokens to use, the earliest first. */
   #hand: Token[] = [];
-  readonly #inFlight = new Set<string>();
+  #inFlight = 0;
+  /** Counted up when Redis no longer knows the tokens of this replica. */
+  #generation = 0;
   #returns: Return[] = [];
-  #limit: number;
   #wanted = 0;
-  #isUnmet = false;
+  #firstTurns = 0;
   #pauseMs: number | undefined;
   #slowedDownAtMs = Number.NEGATIVE_INFINITY;
-  #isExchanging = false;
-  #mustReconcile = false;
+  /** The exchange that runs, or whose answer was lost. */
+  #open: Exchange | undefined;
+  #running: Promise<void> | undefined;
+  #lastNumber = 0;
   #exchangedAtMs = Number.NEGATIVE_INFINITY;
+  /** Of what was asked for last, what was not granted; and when to ask for it again. */
+  #unmet = { calls: 0, firstTurns: 0, askAtMs: 0 };
+  #limit: number;
+  #active = 1;
+  #usedByOthers = { calls: 0, atMs: 0 };
   #epoch: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(replicas: Replicas, key: string, { callsPerSecond }: SlidingWindowOptions) {
     this.callsPerSecond = callsPerSecond;
     this.#replicas = replicas;
-    this.#slots = Math.max(1, Math.floor(callsPerSecond));
-    this.#periodMs = callsPerSecond >= 1 ? 1000 : 1000 / callsPerSecond;
+    this.#slots = toSlots(callsPerSecond);
+    this.#periodMs = toPeriodMs(callsPerSecond);
     this.#limit = this.#slots;
-    this.#keys = [
-      ...replicas.keys,
-      ...["state", "pool", "held", "count", "total", "demand"].map((part) =>
-        replicas.toKey(`${key}:${part}`),
-      ),
-    ];
+    this.#amount = this.#slots < MANY_SLOTS ? "few" : "many";
+    this.#keys = [...replicas.keys, replicas.toKey(`${key}:slots`)];
     this.#alone = this.#createAlone();
     replicas.onChange(() => this.#followMode());
   }
 
-  get limit(): number {
-    if (this.#replicas.mode === "alone") return this.#alone.limit;
-    return Math.max(1, Math.floor(this.#limit / this.#replicas.count));
-  }
-
   get free(): number {
     if (this.#replicas.mode === "alone") return this.#alone.free;
-    const now = performance.now();
-    const firstResting = this.#hand.findIndex(({ usableAtMs }) => usableAtMs > now);
-    return firstResting === -1 ? this.#hand.length : firstResting;
+    // The others may count what this replica holds as theirs when it was not heard of for long.
+    if (!this.#replicas.hasLease) return 0;
+    return this.#countUsableAt(performance.now());
   }
 
   get msUntilNext(): number | undefined {
@@ -85,43 +110,59 @@ export class SharedWindow implements CallWindow {
     return next && next.usableAtMs - now;
   }
 
-  /** The tokens of a burst come back one by one anyway. */
+  /** Redis keeps slots for first turns, of whichever replica. */
+  get msUntilUnspared(): number {
+    if (this.#replicas.mode === "alone") return this.#alone.msUntilUnspared;
+    const next = this.#hand.find(({ isForFirstTurn }) => !isForFirstTurn);
+    if (next === undefined) return Number.POSITIVE_INFINITY;
+    return next.usableAtMs - performance.now();
+  }
+
   get msUntilSpread(): number {
+    if (this.#replicas.mode === "alone") return this.#alone.msUntilSpread;
+    // The tokens of a burst come back one by one anyway.
     return 0;
   }
 
-  /** Of this replica alone. */
   get usedInLastSecond(): number {
-    const now = performance.now();
-    while ((this.#sentAt[0] ?? now) <= now - 1000) this.#sentAt.shift();
-    return this.#sentAt.length;
+    const { calls, atMs } = this.#usedByOthers;
+    const staleShare = Math.min(1, (performance.now() - atMs) / 1000);
+    return this.#countSent() + Math.round(calls * (1 - staleShare));
+  }
+
+  countFreeWithin(ms: number): number {
+    if (this.#replicas.mode === "alone") return this.#alone.countFreeWithin(ms);
+    return this.#countUsableAt(performance.now() + ms);
   }
 
   estimateMsUntilSent(calls: number): number {
     if (this.#replicas.mode === "alone") return this.#alone.estimateMsUntilSent(calls);
+    const now = performance.now();
     const last = this.#hand[calls - 1];
-    if (last !== undefined) return Math.max(0, last.usableAtMs - performance.now());
-    // The others' tokens may all have been sent a moment ago: a round that has begun counts whole.
-    const rounds = Math.ceil((calls - this.#hand.length) / this.limit);
+    if (last !== undefined) return Math.max(0, last.usableAtMs - now);
+    const later = calls - this.#hand.length - this.#countIdle();
+    if (later <= 0) return 0;
+    // An equal part for each. Whether its next slots come at once or at the end of a round is not known before.
+    const rounds = Math.max(1, (later * this.#active) / this.#limit);
     return (rounds * this.#periodMs) / SUSTAINED_SHARE;
   }
 
-  take(): Slot {
+  take(isFirstTurn = false): Slot {
     const sentAtMs = performance.now();
     this.#sentAt.push(sentAtMs);
     if (this.#replicas.mode === "alone") return this.#alone.take();
-    const token = this.#hand.shift();
-    if (token === undefined) throw new Error("a slot was taken that is not there");
-    this.#inFlight.add(token.name);
-    const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight.size, this.#slots);
+    this.#dropToken(sentAtMs, isFirstTurn);
+    this.#inFlight += 1;
+    const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight, this.#slots);
+    const generation = this.#generation;
     return {
       answered: (hasAnswer) => {
         const answeredAtMs = performance.now();
         if (hasAnswer) this.#roundTrips.learn(answeredAtMs - sentAtMs, isUndisturbed);
+        if (generation !== this.#generation) return;
+        this.#inFlight -= 1;
         const creditMs = hasAnswer ? this.#roundTrips.creditMs : 0;
-        // Of an epoch that is over: Redis does not know the token any more.
-        if (!this.#inFlight.delete(token.name)) return;
-        this.#returns.push({ name: token.name, answeredAtMs, creditMs });
+        this.#returns.push({ answeredAtMs, creditMs });
         this.#schedule();
       },
     };
@@ -137,10 +178,18 @@ export class SharedWindow implements CallWindow {
     this.#schedule();
   }
 
-  want(calls: number): void {
+  want(calls: number, firstTurns: number): void {
     this.#wanted = Math.min(calls, this.#slots);
+    this.#firstTurns = Math.min(firstTurns, this.#slots);
     if (calls === 0) this.#giveBackHand();
+    else if (firstTurns === 0) this.#releaseFirstTurns();
     this.#schedule();
+  }
+
+  async look(): Promise<void> {
+    if (this.#replicas.mode !== "together") return;
+    if (performance.now() - this.#exchangedAtMs > GIVE_BACK_EVERY_MS.many) this.#startExchange();
+    await this.#running;
   }
 
   onFreed(listener: () => void): void {
@@ -151,84 +200,147 @@ export class SharedWindow implements CallWindow {
     return Math.max(0, this.#wanted - this.#hand.length);
   }
 
+  get #missingFirstTurns(): number {
+    const held = this.#hand.filter(({ isForFirstTurn }) => isForFirstTurn).length;
+    return Math.min(this.#missing, Math.max(0, this.#firstTurns - held));
+  }
+
+  /** Slots that nobody used lately, and nobody else wants. */
+  #countIdle(): number {
+    if (this.#active > 1 || this.#unmet.calls > 0) return 0;
+    return Math.max(0, this.#limit - this.usedInLastSecond - this.#inFlight);
+  }
+
+  #countUsableAt(ms: number): number {
+    const firstResting = this.#hand.findIndex(({ usableAtMs }) => usableAtMs > ms);
+    return firstResting === -1 ? this.#hand.length : firstResting;
+  }
+
+  #countSent(): number {
+    const firstLater = this.#sentAt.findIndex((ms) => ms > performance.now() - 1000);
+    this.#sentAt.splice(0, firstLater === -1 ? this.#sentAt.length : firstLater);
+    return this.#sentAt.length;
+  }
+
+  /** One that was given for a first turn is used for a first turn, where there is a choice. */
+  #dropToken(now: number, isFirstTurn: boolean): void {
+    const usable = this.#hand.slice(0, this.#countUsableAt(now));
+    if (usable.length === 0) throw new Error("a slot was taken that is not there");
+    const fitting = usable.findIndex(({ isForFirstTurn }) => isForFirstTurn === isFirstTurn);
+    this.#hand.splice(Math.max(0, fitting), 1);
+  }
+
+  /** Whoever they were given for has gone, or had another one. */
+  #releaseFirstTurns(): void {
+    if (!this.#hand.some(({ isForFirstTurn }) => isForFirstTurn)) return;
+    this.#hand = this.#hand.map(({ usableAtMs }) => ({ usableAtMs, isForFirstTurn: false }));
+  }
+
   #giveBackHand(): void {
-    for (const { name } of this.#hand) {
-      this.#returns.push({ name, answeredAtMs: undefined, creditMs: 0 });
-    }
+    this.#returns.push(...this.#hand);
     this.#hand = [];
   }
 
   #schedule(): void {
-    if (this.#isExchanging || this.#replicas.mode !== "together") return;
-    const dueMs = this.#msUntilExchange();
     clearTimeout(this.#timer);
-    if (dueMs === undefined) return;
-    this.#timer = setTimeout(() => void this.#exchange(), Math.max(0, dueMs));
-    this.#timer.unref();
+    if (this.#running || this.#replicas.mode !== "together") return;
+    const dueMs = this.#msUntilExchange();
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#startExchange(), Math.max(0, dueMs)).unref();
   }
 
-  #msUntilExchange(): number | undefined {
-    const sinceMs = performance.now() - this.#exchangedAtMs;
-    const isNewWish = this.#missing > 0 && !this.#isUnmet;
-    if (isNewWish || this.#pauseMs !== undefined) return 0;
-    if (this.#returns.length > 0) return GIVE_BACK_EVERY_MS - sinceMs;
-    return this.#missing > 0 ? ASK_AGAIN_MS - sinceMs : undefined;
+  #msUntilExchange(): number {
+    const now = performance.now();
+    if (this.#open) return this.#exchangedAtMs + TRY_AGAIN_MS - now;
+    if (this.#pauseMs !== undefined) return 0;
+    const { calls, firstTurns, askAtMs } = this.#unmet;
+    const isNewFirstTurn = this.#missingFirstTurns > 0 && firstTurns === 0;
+    if (isNewFirstTurn) return 0;
+    const wishAtMs = calls > 0 ? askAtMs : this.#exchangedAtMs + GATHER_WISHES_MS[this.#amount];
+    const returnAtMs = this.#exchangedAtMs + GIVE_BACK_EVERY_MS[this.#amount];
+    return (
+      Math.min(
+        this.#missing > 0 ? wishAtMs : Number.POSITIVE_INFINITY,
+        this.#returns.length > 0 ? returnAtMs : Number.POSITIVE_INFINITY,
+      ) - now
+    );
+  }
+
+  #startExchange(): void {
+    this.#running ??= this.#exchange().finally(() => {
+      this.#running = undefined;
+      this.#schedule();
+    });
   }
 
   async #exchange(): Promise<void> {
     const { epoch, redis, id } = this.#replicas;
-    if (epoch === undefined || this.#isExchanging) return;
-    this.#isExchanging = true;
-    this.#exchangedAtMs = performance.now();
-    const returns = this.#returns.splice(0, MAX_RETURNS);
-    const missing = this.#missing;
-    const pauseMs = this.#pauseMs;
-    this.#pauseMs = undefined;
+    if (epoch === undefined) return;
+    const generation = this.#generation;
+    const askedAtMs = performance.now();
+    this.#exchangedAtMs = askedAtMs;
+    this.#open ??= this.#createExchange();
+    const { number, missing, firstTurns, pauseMs = -1, returns } = this.#open;
     try {
       const answer = await redis.run(EXCHANGE, this.#keys, [
-        ...[id, epoch, this.#slots, this.#periodMs, missing, pauseMs ?? -1, FORGET_MS, SILENT_MS],
-        ...this.#toKnown(returns),
-        ...returns.flatMap((one) => [one.name, toAgeMs(one)]),
+        ...[id, epoch, number, this.#slots, this.#periodMs, AHEAD_MS[this.#amount]],
+        ...[missing, firstTurns, this.#countSent(), pauseMs, SILENT_MS],
+        returns.flatMap((one) => ("answeredAtMs" in one ? [toAgeMs(one)] : [])).join(),
+        returns.flatMap((one) => ("usableAtMs" in one ? [toRestMs(one)] : [])).join(),
       ]);
-      this.#replicas.sawAnswer();
-      this.#mustReconcile = false;
-      if (epoch === this.#replicas.epoch) this.#accept(answer, missing);
+      this.#replicas.sawAnswer(askedAtMs);
+      if (generation === this.#generation) this.#accept(answer, this.#open, askedAtMs);
     } catch {
-      // Whether it was executed nobody knows: what goes back is told again, and what came is asked for.
-      this.#mustReconcile = true;
-      this.#returns.unshift(...returns);
+      // Whether it was executed nobody knows: it is asked for again.
       this.#replicas.sawFailure();
-    } finally {
-      this.#isExchanging = false;
-      this.#schedule();
     }
   }
 
-  #accept(answer: unknown, missing: number): void {
-    if (!Array.isArray(answer) || answer.length === 0) {
+  #createExchange(): Exchange {
+    this.#lastNumber += 1;
+    const exchange = {
+      number: this.#lastNumber,
+      missing: this.#missing,
+      firstTurns: this.#missingFirstTurns,
+      pauseMs: this.#pauseMs,
+      returns: this.#returns.splice(0, MAX_RETURNS),
+    };
+    this.#pauseMs = undefined;
+    return exchange;
+  }
+
+  #accept(answer: unknown, { missing, firstTurns }: Exchange, askedAtMs: number): void {
+    this.#open = undefined;
+    const granted = readAnswer(answer);
+    if (granted === undefined) {
       this.#replicas.lostEpoch();
       return;
     }
+    if (granted.wasLost) this.#forgetTokens();
     const now = performance.now();
-    const [limit, ...granted]: unknown[] = answer;
-    this.#limit = Number(limit);
-    for (let index = 0; index < granted.length; index += 2) {
-      const usableAtMs = now + Number(granted[index + 1]);
-      this.#hand.push({ name: String(granted[index]), usableAtMs });
+    const { restsMs, firsts, limit, active, usedByOthers, askAgainMs } = granted;
+    for (const [index, restMs] of restsMs.entries()) {
+      // Counted from the answer: Redis cannot have given it later.
+      this.#hand.push({ usableAtMs: now + restMs, isForFirstTurn: index < firsts });
     }
     this.#hand.sort((one, other) => one.usableAtMs - other.usableAtMs);
-    this.#isUnmet = granted.length / 2 < missing;
-    if (granted.length > 0) for (const listener of this.#listeners) listener();
+    this.#limit = limit;
+    this.#active = active;
+    this.#usedByOthers = { calls: usedByOthers, atMs: now };
+    this.#unmet = {
+      calls: missing - restsMs.length,
+      firstTurns: firstTurns - firsts,
+      askAtMs: askedAtMs + askAgainMs,
+    };
+    if (restsMs.length > 0) for (const listener of this.#listeners) listener();
   }
 
-  /** The tokens that are known to be here, where Redis may know of others. */
-  #toKnown(returns: readonly Return[]): (string | number)[] {
-    if (!this.#mustReconcile) return [-1];
-    const names = [
-      ...[...this.#hand, ...returns, ...this.#returns].map(({ name }) => name),
-      ...this.#inFlight,
-    ];
-    return [names.length, ...names];
+  #forgetTokens(): void {
+    this.#generation += 1;
+    this.#hand = [];
+    this.#returns = [];
+    this.#inFlight = 0;
+    this.#open = undefined;
   }
 
   #followMode(): void {
@@ -239,21 +351,36 @@ export class SharedWindow implements CallWindow {
     this.#giveBackHand();
     if (epoch !== undefined && epoch !== this.#epoch) {
       this.#epoch = epoch;
-      this.#returns = [];
-      this.#inFlight.clear();
+      this.#forgetTokens();
     }
-    this.#isUnmet = false;
+    this.#unmet = { calls: 0, firstTurns: 0, askAtMs: 0 };
     this.#schedule();
     for (const listener of this.#listeners) listener();
   }
 
+  /** Its part: what cannot be parted equally goes to those that come first among the replicas. */
   #createAlone(): SlidingWindow {
-    return new SlidingWindow({ callsPerSecond: this.callsPerSecond / this.#replicas.count });
+    const { count, place } = this.#replicas;
+    if (this.callsPerSecond < 1) {
+      return new SlidingWindow({ callsPerSecond: place === 0 ? this.callsPerSecond : 0 });
+    }
+    const upTo = (replicas: number) => Math.floor((this.#slots * replicas) / count);
+    return new SlidingWindow({ callsPerSecond: upTo(place + 1) - upTo(place) });
   }
 }
 
-/** Milliseconds since its answer, rounded down so that it rests rather longer; -1 for one that was not used. */
-function toAgeMs({ answeredAtMs, creditMs }: Return): number {
-  if (answeredAtMs === undefined) return -1;
+function readAnswer(answer: unknown): Granted | undefined {
+  if (typeof answer !== "string" || answer === "") return undefined;
+  const [wasLost, limit = 0, active = 1, usedByOthers = 0, askAgainMs = 0, firsts = 0, ...restsMs] =
+    answer.split(" ").map(Number);
+  return { wasLost: wasLost === 1, limit, active, usedByOthers, askAgainMs, firsts, restsMs };
+}
+
+/** Milliseconds since its answer, rounded down so that it rests rather longer. */
+function toAgeMs({ answeredAtMs, creditMs }: { answeredAtMs: number; creditMs: number }): number {
   return Math.floor(performance.now() - answeredAtMs + creditMs);
+}
+
+function toRestMs({ usableAtMs }: { usableAtMs: number }): number {
+  return Math.max(0, Math.ceil(usableAtMs - performance.now()));
 }

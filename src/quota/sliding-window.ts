@@ -1,12 +1,18 @@
 // Keeps the calls of one process within a limit for any one second as counted where the cloud receives them.
-import { type CallWindow, type Slot, SUSTAINED_SHARE } from "./call-window.ts";
+import { type CallWindow, type Slot, SPARING, SUSTAINED_SHARE } from "./call-window.ts";
 import { RoundTrips } from "./round-trips.ts";
 
 export interface SlidingWindowOptions {
-  /** Below 1, one call in so many seconds. */
+  /** Below 1, one call in so many seconds. 0 allows none. */
   readonly callsPerSecond: number;
+  /** Until when it counts as used up by calls that nobody here knows of, on the monotonic clock. By default it does not. */
+  readonly usedUpUntilMs?: number;
 }
 
+/** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */
+const MIN_SLOTS_TO_SPREAD = 50;
+/** What is estimated where nothing may be sent until something changes that is not known here. */
+const NEVER_MS = 60_000;
 /** After a refusal: what is left of the limit, and how it comes back. */
 const DECREASE = 0.75;
 const INCREASE = 0.02;
@@ -31,12 +37,13 @@ export class SlidingWindow implements CallWindow {
   readonly #roundTrips = new RoundTrips();
   /** What refusals have left of the slots, and since when. */
   #reduced: { readonly slots: number; readonly sinceMs: number } | undefined;
-  #blockedUntilMs = 0;
+  #blockedUntilMs: number;
 
-  constructor({ callsPerSecond }: SlidingWindowOptions) {
+  constructor({ callsPerSecond, usedUpUntilMs = 0 }: SlidingWindowOptions) {
     this.callsPerSecond = callsPerSecond;
-    this.#slots = Math.max(1, Math.floor(callsPerSecond));
-    this.#periodMs = callsPerSecond >= 1 ? 1000 : 1000 / callsPerSecond;
+    this.#slots = toSlots(callsPerSecond);
+    this.#periodMs = toPeriodMs(callsPerSecond);
+    this.#blockedUntilMs = usedUpUntilMs;
   }
 
   get limit(): number {
@@ -62,8 +69,19 @@ export class SlidingWindow implements CallWindow {
     return next === undefined ? undefined : Math.max(next - now, blockedMs);
   }
 
+  get msUntilUnspared(): number {
+    const { limit, free, msUntilNext } = this;
+    if (limit < SPARING.minSlots || free > Math.max(1, limit * SPARING.maxShare)) return 0;
+    const lastSentAtMs = this.#sentAt.at(-1) ?? Number.NEGATIVE_INFINITY;
+    // What was sent last comes back in a second at the earliest; while nothing is answered, nothing else is known.
+    const sentBackMs = lastSentAtMs + 1000 - performance.now();
+    const nextMs = Math.min(msUntilNext ?? Number.POSITIVE_INFINITY, sentBackMs);
+    return nextMs - free * SPARING.longestGapMs;
+  }
+
   /** No more than an eighth of the limit within a sixteenth of the period. */
   get msUntilSpread(): number {
+    if (this.limit < MIN_SLOTS_TO_SPREAD) return 0;
     const earlier = this.#sentAt.at(-Math.ceil(this.#slots / 8));
     return earlier === undefined ? 0 : earlier + this.#periodMs / 16 - performance.now();
   }
@@ -73,7 +91,15 @@ export class SlidingWindow implements CallWindow {
     return this.#sentAt.length;
   }
 
+  countFreeWithin(ms: number): number {
+    const untilMs = performance.now() + ms;
+    if (untilMs < this.#blockedUntilMs) return 0;
+    const resting = this.#freeAt.filter((freeAtMs) => freeAtMs > untilMs).length;
+    return Math.max(0, this.limit - this.#inFlight - resting);
+  }
+
   estimateMsUntilSent(calls: number): number {
+    if (this.#slots === 0) return NEVER_MS;
     const now = performance.now();
     const blockedMs = Math.max(0, this.#blockedUntilMs - now);
     dropUntil(this.#freeAt, now);
@@ -114,6 +140,8 @@ export class SlidingWindow implements CallWindow {
 
   onFreed(): void {}
 
+  async look(): Promise<void> {}
+
   get #inUse(): number {
     return this.#inFlight + this.#freeAt.length;
   }
@@ -129,6 +157,15 @@ export class SlidingWindow implements CallWindow {
     const creditMs = hasAnswer ? this.#roundTrips.creditMs : 0;
     insertSorted(this.#freeAt, performance.now() + this.#periodMs - creditMs);
   }
+}
+
+/** Of a limit of 2.5 two may be sent in any one second; of one below 1, one in so many seconds. */
+export function toSlots(callsPerSecond: number): number {
+  return callsPerSecond === 0 ? 0 : Math.max(1, Math.floor(callsPerSecond));
+}
+
+export function toPeriodMs(callsPerSecond: number): number {
+  return callsPerSecond === 0 || callsPerSecond >= 1 ? 1000 : 1000 / callsPerSecond;
 }
 
 function dropUntil(times: number[], now: number): void {

@@ -20,23 +20,14 @@ export interface ThrottleOptions {
 
 interface Entry {
   readonly isNeeded: () => boolean;
-  readonly send: () => void;
+  readonly send: (isFirstTurn: boolean) => void;
   readonly drop: () => void;
 }
 
-/**
- * While calls queue up, some free slots are kept for requesters that have had no turn yet: one for each such stretch
- * of time until the next slot becomes free. Else a burst would make questions about one device wait for a whole second.
- */
-const LONGEST_GAP_MS = 250;
-/** Limits below this have no slot to spare. */
-const MIN_SLOTS_TO_SPARE_ONE = 4;
-/** The part of a limit that may be kept: bursts should be used. */
-const MAX_SPARED_SHARE = 0.4;
-/** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */
-const MIN_SLOTS_TO_SPREAD = 50;
 /** A window may also be freed by another throttle that shares it. */
 const LOOK_AGAIN_MS = 100;
+/** A window that others share must not give slots to a call that another window will not allow within this time. */
+const SLOTS_AHEAD_MS = 400;
 /** What is added to an estimate for the way to the cloud and back. */
 const ROUND_TRIP_MS = 150;
 
@@ -54,7 +45,6 @@ class Throttle implements Quota {
   readonly #queue = new FairQueue<Entry>();
   #timer: NodeJS.Timeout | undefined;
   #isLookDue = false;
-  #lastSentAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ windows, maxWaiting = 20_000 }: ThrottleOptions) {
     this.#windows = windows;
@@ -73,9 +63,9 @@ class Throttle implements Quota {
     };
     const entry: Entry = {
       isNeeded,
-      send: () => {
+      send: (isFirstTurn) => {
         leave();
-        resolve(this.#send(send));
+        resolve(this.#send(send, isFirstTurn));
       },
       drop: () => {
         leave();
@@ -103,6 +93,10 @@ class Throttle implements Quota {
 
   slowDown(sentAtMs: number, pauseMs: number | undefined): void {
     for (const window of this.#windows) window.slowDown(sentAtMs, pauseMs);
+  }
+
+  async look(): Promise<void> {
+    await Promise.all(this.#windows.map((window) => window.look()));
   }
 
   use(): QuotaUse {
@@ -154,14 +148,21 @@ class Throttle implements Quota {
         this.#timer = setTimeout(() => this.#sendAllowed(), afterMs);
         return;
       } else {
-        this.#queue.take(turn)?.send();
+        this.#queue.take(turn)?.send(turn.isFirstTurn);
       }
     }
     this.#want();
   }
 
   #want(): void {
-    for (const window of this.#windows) window.want(this.#queue.size);
+    const { size, firstTurns } = this.#queue;
+    for (const window of this.#windows) {
+      let calls = size;
+      for (const other of this.#windows) {
+        if (other !== window) calls = Math.min(calls, other.countFreeWithin(SLOTS_AHEAD_MS));
+      }
+      window.want(calls, Math.min(calls, firstTurns));
+    }
   }
 
   #msUntilAllowed({ isFirstTurn }: Turn<Entry>): number {
@@ -171,25 +172,14 @@ class Throttle implements Quota {
     }
     if (isFirstTurn || this.#queue.size <= this.#free) return 0;
     return Math.max(
-      ...this.#windows.map((window) => this.#msUntilSpared(window)),
-      ...this.#windows.map((window) =>
-        window.limit < MIN_SLOTS_TO_SPREAD ? 0 : window.msUntilSpread,
+      ...this.#windows.map(({ msUntilUnspared, msUntilSpread }) =>
+        Math.max(msUntilUnspared, msUntilSpread),
       ),
     );
   }
 
-  /** How long the free slots of a window must still be spared. */
-  #msUntilSpared({ limit, free, msUntilNext }: CallWindow): number {
-    if (limit < MIN_SLOTS_TO_SPARE_ONE || free > Math.max(1, limit * MAX_SPARED_SHARE)) return 0;
-    const sinceSentMs = performance.now() - this.#lastSentAtMs;
-    // What was sent last comes back in a second at the earliest; while nothing is answered, nothing else is known.
-    const nextMs = Math.min(msUntilNext ?? Number.POSITIVE_INFINITY, 1000 - sinceSentMs);
-    return nextMs - free * LONGEST_GAP_MS;
-  }
-
-  async #send<T>(send: () => Promise<T>): Promise<T> {
-    this.#lastSentAtMs = performance.now();
-    const slots = this.#windows.map((window) => window.take());
+  async #send<T>(send: () => Promise<T>, isFirstTurn: boolean): Promise<T> {
+    const slots = this.#windows.map((window) => window.take(isFirstTurn));
     let hasAnswer = false;
     try {
       const answer = await send();
