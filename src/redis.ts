@@ -77,7 +77,7 @@ export class SharedRedis {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
-    const sha = createHash("sha1").update(script).digest("hex");
+    const sha = toSha(script);
     try {
       return await inTime(this.client.evalsha(sha, keys.length, ...keys, ...args));
     } catch (error) {
@@ -114,6 +114,17 @@ export class SharedRedis {
     else
       this.#log.warn({ purpose: this.#purpose }, "Redis is gone; this replica goes on by itself");
   }
+}
+
+const shas = new Map<string, string>();
+
+/** Scripts are few, and run many times a second. */
+function toSha(script: string): string {
+  const known = shas.get(script);
+  if (known !== undefined) return known;
+  const sha = createHash("sha1").update(script).digest("hex");
+  shas.set(script, sha);
+  return sha;
 }
 
 /**

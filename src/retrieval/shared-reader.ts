@@ -3,29 +3,26 @@ import { setImmediate as untilNextTurn } from "node:timers/promises";
 import type { CertificateReference } from "../device-certificate/certificate-id.ts";
 import type { CertificateReading, CertificateRequest } from "../device-certificate/product.ts";
 import type { Sharing } from "../device-certificate/sharing.ts";
-import type { QueuePlace, Requester } from "../quota/quota.ts";
+import type { Requester } from "../quota/quota.ts";
 import { type CachedReading, type CertificateCache, toDepth } from "./certificate-cache.ts";
 import { decodeReading } from "./reading-codec.ts";
 import type {
   Claim,
-  Depth,
+  Expectation,
   LookUp,
   SettledReading,
   SharedStore,
   StoredReading,
 } from "./shared-store.ts";
+import { findLatest, type SharedRequest, toWant, type Want } from "./shared-want.ts";
 import { MAX_CODED, SharedWriter } from "./shared-writer.ts";
 
-/** How often claims are renewed, and those of others looked at, in milliseconds: a third of a claim's life. */
+/** How often claims are kept alive, and whether others are, in milliseconds: a third of a claim's life. */
 const BEAT_MS = 1_000;
-
-/** One certificate to be read. */
-export interface SharedRequest {
-  readonly reference: CertificateReference;
-  readonly sharing: Sharing;
-  readonly request: CertificateRequest;
-  readonly depth: Depth;
-}
+/** How often those who wait are told anew when they will have it. */
+const EXPECT_EVERY_BEATS = 2;
+/** What is waited for is looked up again after so long: the message that it is there may have been lost. */
+const LOOK_AGAIN_MS = 5_000;
 
 export interface SharedRead {
   /** One a request, in order; rejected as the source rejects, never because of the store. */
@@ -39,22 +36,6 @@ export interface SharedReaderOptions {
   readonly cache: CertificateCache;
 }
 
-/** A request that has no reading yet and that this replica does not make a call for. */
-interface Want extends SharedRequest {
-  readonly settle: (cached: CachedReading) => void;
-  readonly fail: (error: unknown) => void;
-  readonly place: QueuePlace;
-  /** Whether the store is being asked just now; else another replica is waited for. */
-  isAsking: boolean;
-  /** Whether there was news while it was being asked. */
-  hasNews: boolean;
-  /** When the other replica thinks to have it. */
-  expectedAtMs: number;
-  /** Requesters that the other replica was told of. */
-  toldRequesters: number;
-  readonly placed: PromiseWithResolvers<void>;
-}
-
 interface Found extends LookUp {
   readonly want: Want;
 }
@@ -62,7 +43,7 @@ interface Found extends LookUp {
 interface OwnClaim extends Claim {
   readonly request: CertificateRequest;
   readonly sharing: Sharing;
-  readonly sinceMs: number;
+  isAwaited: boolean;
 }
 
 /** Lives as long as the process. */
@@ -75,6 +56,7 @@ export class SharedReader {
   #asked: Want[] = [];
   #asking: Promise<void> | undefined;
   #beat: NodeJS.Timeout | undefined;
+  #beats = 0;
   #lastToken = 0;
 
   constructor({ store, cache }: SharedReaderOptions) {
@@ -84,7 +66,8 @@ export class SharedReader {
     store.listen({
       onSettled: (settled) => this.#hearSettled(settled),
       onWanted: (canonicalIds, withinMs) => this.#hearWanted(canonicalIds, withinMs),
-      onBack: () => this.#renew([...this.#claims.values()]),
+      onExpected: (expectations) => this.#hearExpected(expectations),
+      onBack: () => this.#renew([]),
     });
   }
 
@@ -105,6 +88,7 @@ export class SharedReader {
     for (const want of wants) {
       want.isAsking = true;
       want.hasNews = false;
+      want.askedAtMs = performance.now();
       this.#asked.push(want);
       const { canonicalId } = want.reference;
       const open = this.#wants.get(canonicalId) ?? [];
@@ -169,14 +153,11 @@ export class SharedReader {
   #await(found: readonly Found[]): void {
     if (found.length === 0) return;
     const wants = found.map(({ want }) => want);
-    for (const { want, waitMs } of found) {
+    for (const { want, owner } of found) {
       want.isAsking = false;
-      // What the other replica thought before it was told who waits here says nothing: they have turns of their own.
-      if (want.toldRequesters === 0) continue;
-      want.expectedAtMs = performance.now() + waitMs;
-      // A place says that the call waits for a quota; without one it is on its way.
-      want.request.ticket.moveTo(waitMs > 0 ? want.place : undefined);
-      want.placed.resolve();
+      // Whoever has taken it over must learn of those who wait here.
+      if (want.owner !== owner) want.toldRequesters = 0;
+      want.owner = owner;
     }
     // The end of the call may have been announced before the answer that says that it is being made.
     const settled = wants.filter(({ hasNews }) => hasNews);
@@ -206,9 +187,33 @@ export class SharedReader {
   #hearWanted(canonicalIds: readonly string[], withinMs: number): void {
     const requester: Requester = { deadlineMs: performance.now() + withinMs };
     const claims = canonicalIds.flatMap((canonicalId) => this.#claims.get(canonicalId) ?? []);
-    for (const { request } of claims) request.ticket.join(requester);
-    // It has its turn sooner now, which the other replica should know.
-    this.#renew(claims);
+    for (const claim of claims) {
+      claim.isAwaited = true;
+      claim.request.ticket.join(requester);
+    }
+    this.#tellExpected(claims);
+  }
+
+  #tellExpected(claims: readonly OwnClaim[]): void {
+    if (claims.length === 0 || !this.#store.isUp) return;
+    const expectations = claims.map(({ canonicalId, request }) => ({
+      canonicalId,
+      waitMs: request.ticket.estimateWaitMs(),
+    }));
+    this.#store.expect(expectations).catch(ignore);
+  }
+
+  #hearExpected(expectations: readonly Expectation[]): void {
+    const now = performance.now();
+    for (const { canonicalId, waitMs } of expectations) {
+      for (const want of this.#wants.get(canonicalId) ?? []) {
+        if (want.isAsking) continue;
+        want.expectedAtMs = now + waitMs;
+        // A place says that the call waits for a quota; without one it is on its way.
+        want.request.ticket.moveTo(waitMs > 0 ? want.place : undefined);
+        want.placed.resolve();
+      }
+    }
   }
 
   #hearSettled(settled: readonly SettledReading[]): void {
@@ -251,8 +256,7 @@ export class SharedReader {
     token: number,
     fetched: Promise<CertificateReading | null>,
   ): void {
-    const sinceMs = performance.now();
-    const claim: OwnClaim = { canonicalId, depth, token, request, sharing, sinceMs };
+    const claim: OwnClaim = { canonicalId, depth, token, request, sharing, isAwaited: false };
     this.#claims.set(canonicalId, claim);
     this.#beatSoon();
     fetched.then(
@@ -283,10 +287,15 @@ export class SharedReader {
 
   #onBeat(): void {
     const waiting = [...this.#wants.values()].flat().filter(({ isAsking }) => !isAsking);
+    // Who reads it has not told when it will be there; that shall hold up nobody.
+    for (const { placed } of waiting) placed.resolve();
     if (this.#store.isUp) {
-      const dueAtMs = performance.now() - BEAT_MS / 2;
-      this.#renew([...this.#claims.values()].filter(({ sinceMs }) => sinceMs < dueAtMs));
-      if (waiting.length > 0) void this.#ask(waiting);
+      this.#renew(waiting);
+      this.#tellWanted(waiting);
+      this.#beats += 1;
+      if (this.#beats % EXPECT_EVERY_BEATS === 0) {
+        this.#tellExpected([...this.#claims.values()].filter(({ isAwaited }) => isAwaited));
+      }
     } else {
       // Nobody knows whether the others are still there.
       this.#fetch(waiting, this.#nextToken());
@@ -294,15 +303,19 @@ export class SharedReader {
     if (this.#claims.size > 0 || this.#wants.size > 0) this.#beatSoon();
   }
 
-  #renew(claims: readonly OwnClaim[]): void {
-    if (claims.length === 0 || !this.#store.isUp) return;
-    const renewed = claims.map(({ canonicalId, depth, token, request }) => ({
-      canonicalId,
-      depth,
-      token,
-      waitMs: request.ticket.estimateWaitMs(),
-    }));
-    this.#store.renew(renewed).catch(ignore);
+  /** Keeps this replica's claims; what is waited for from a replica that is gone is looked up again. */
+  #renew(waiting: readonly Want[]): void {
+    const claims = [...this.#claims.values()];
+    if ((claims.length === 0 && waiting.length === 0) || !this.#store.isUp) return;
+    this.#store.renew(claims).then((owners) => {
+      const dueAtMs = performance.now() - LOOK_AGAIN_MS;
+      const again = waiting.filter((want) => {
+        const { owner = "", askedAtMs, isAsking } = want;
+        const isOpen = this.#wants.get(want.reference.canonicalId)?.includes(want) === true;
+        return isOpen && !isAsking && (!owners.has(owner) || askedAtMs < dueAtMs);
+      });
+      if (again.length > 0) void this.#ask(again);
+    }, ignore);
   }
 
   /** The store is not asked for it any more. */
@@ -321,29 +334,10 @@ export class SharedReader {
   }
 }
 
-const UNKNOWN: LookUp = { stored: undefined, reader: "us", waitMs: 0 };
+const UNKNOWN: LookUp = { stored: undefined, reader: "us", owner: undefined };
 
 /** Of a store that is slow or gone its own connection tells; nothing here depends on it. */
 function ignore(): void {}
-
-function toWant(request: SharedRequest, settle: Want["settle"], fail: Want["fail"]): Want {
-  const want: Want = {
-    ...request,
-    settle,
-    fail,
-    place: {
-      // The other replica is told of who joined with the next beat.
-      join: () => {},
-      estimateWaitMs: () => Math.max(0, want.expectedAtMs - performance.now()),
-    },
-    isAsking: false,
-    hasNews: false,
-    expectedAtMs: 0,
-    toldRequesters: 0,
-    placed: Promise.withResolvers(),
-  };
-  return want;
-}
 
 function fetchAll(
   source: CertificateReference["connected"]["source"],
@@ -354,12 +348,4 @@ function fetchAll(
   } catch (error) {
     return wants.map(() => Promise.reject(error));
   }
-}
-
-function findLatest(requesters: readonly Requester[]): Requester | undefined {
-  let latest: Requester | undefined;
-  for (const requester of requesters) {
-    if (latest === undefined || requester.deadlineMs > latest.deadlineMs) latest = requester;
-  }
-  return latest;
 }

@@ -29,8 +29,8 @@ export interface LookUp {
    * `another`: another replica reads it.
    */
   readonly reader: "nobody" | "us" | "another";
-  /** When the other replica thinks to have it, in milliseconds from now; 0 when it is being sent or nobody knows. */
-  readonly waitMs: number;
+  /** Which other replica. */
+  readonly owner: string | undefined;
 }
 
 /** What a replica reads now, so that the others wait for it instead of reading it too. Runs out unless it is renewed. */
@@ -39,10 +39,14 @@ export interface Claim {
   readonly depth: Depth;
   /** What `lookUp` was called with when the claim was made. */
   readonly token: number;
+  /** Whether another replica is known to wait for it. */
+  readonly isAwaited: boolean;
 }
 
-export interface RenewedClaim extends Claim {
-  /** When this replica thinks to have it, in milliseconds from now. */
+/** When a replica thinks to have what others wait for. */
+export interface Expectation {
+  readonly canonicalId: string;
+  /** From now; 0 when the call is on its way. */
   readonly waitMs: number;
 }
 
@@ -73,6 +77,8 @@ export interface SharedStoreListener {
   onSettled(settled: readonly SettledReading[]): void;
   /** Another replica waits for these, and its requester so long. */
   onWanted(canonicalIds: readonly string[], withinMs: number): void;
+  /** Another replica reads these, and tells when it will have them. */
+  onExpected(expectations: readonly Expectation[]): void;
   /** The store can be used again, and may have lost everything. */
   onBack(): void;
 }
@@ -83,9 +89,12 @@ export interface SharedStore {
   readonly isUp: boolean;
   /** One answer a wish, in order. Claims what is ours to read with this token. */
   lookUp(wishes: readonly Wish[], token: number): Promise<readonly LookUp[]>;
-  renew(claims: readonly RenewedClaim[]): Promise<void>;
+  /** Keeps all claims of this replica; these are made anew if they are lost. Answers which replicas have claims. */
+  renew(claims: readonly Claim[]): Promise<ReadonlySet<string>>;
   settle(settlements: readonly Settlement[]): Promise<void>;
   /** Tells those who read these that somebody else wants them too. */
   want(canonicalIds: readonly string[], withinMs: number): Promise<void>;
+  /** Tells those who wait when they will have it. */
+  expect(expectations: readonly Expectation[]): Promise<void>;
   listen(listener: SharedStoreListener): void;
 }

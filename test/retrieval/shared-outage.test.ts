@@ -1,7 +1,13 @@
 // Redis is a help, never a condition: what happens to answers while it is killed, hanging, restarted or away.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { KEY_PREFIX, type Replica, ScriptedSharedCloud, startReplica } from "./shared-replicas.ts";
+import {
+  findClaims,
+  type Replica,
+  ScriptedSharedCloud,
+  startReplica,
+  toReadingKey,
+} from "./shared-replicas.ts";
 
 /** What src/redis.ts allows a command, and some time for a busy machine. */
 const ONE_TIME_LIMIT_MS = 250 + 250;
@@ -28,6 +34,13 @@ afterEach(async () => {
 const untilUp = (isUp: boolean) =>
   vi.waitFor(() => expect([one.redis.isUp, other.redis.isUp]).toEqual([isUp, isUp]), 5_000);
 
+const untilAwaited = (certificateId: string) =>
+  vi.waitFor(async () =>
+    expect(await findClaims(one.redis, certificateId)).toContainEqual(
+      expect.stringMatching(/^\d+ \d 1$/),
+    ),
+  );
+
 let asked = 0;
 /** An id that was not asked for before. */
 const nextId = () => {
@@ -39,7 +52,7 @@ const untilShared = () =>
   vi.waitFor(
     async () => {
       const id = nextId();
-      const key = `${KEY_PREFIX}v1:reading:tencent-ssl:default:${id}`;
+      const key = toReadingKey(id);
       await Promise.all(one.ask([id]));
       await vi.waitFor(async () => expect(await one.redis.client.exists(key)).toBe(1), 500);
       await Promise.all(other.ask([id]));
@@ -72,8 +85,7 @@ describe("while Redis is killed", () => {
     const first = one.ask(["a", "b"]);
     await vi.waitFor(() => expect(cloud.calls).toHaveLength(1));
     const second = other.ask(["a", "b"]);
-    const key = `${KEY_PREFIX}v1:claim:tencent-ssl:default:b`;
-    await vi.waitFor(async () => expect(await one.redis.client.get(key)).toMatch(/^\S+ \d 1 /));
+    await untilAwaited("b");
     await redis.kill();
     await vi.waitFor(() => expect(cloud.calls).toHaveLength(2), 3_000);
     cloud.open();
@@ -115,10 +127,12 @@ describe("while Redis is killed", () => {
     await vi.waitFor(() => expect(cloud.calls).toHaveLength(1));
     await redis.restart();
     await untilUp(true);
-    const key = `${KEY_PREFIX}v1:claim:tencent-ssl:default:long`;
-    await vi.waitFor(async () => expect(await one.redis.client.exists(key)).toBe(1), 3_000);
+    await vi.waitFor(
+      async () => expect(await findClaims(one.redis, "long")).toHaveLength(1),
+      3_000,
+    );
     const second = other.ask(["long"]);
-    await vi.waitFor(async () => expect(await one.redis.client.get(key)).toMatch(/^\S+ \d 1 /));
+    await untilAwaited("long");
     cloud.open();
     await Promise.all([...first, ...second]);
     expect(cloud.calls).toHaveLength(1);
@@ -170,8 +184,7 @@ describe("a replica that starts without Redis", () => {
     const first = other.ask(["heard"]);
     await vi.waitFor(() => expect(cloud.asked("other")).toContain("heard"));
     const second = one.ask(["heard"]);
-    const key = `${KEY_PREFIX}v1:claim:tencent-ssl:default:heard`;
-    await vi.waitFor(async () => expect(await one.redis.client.get(key)).toMatch(/^\S+ \d 1 /));
+    await untilAwaited("heard");
     const settled = Promise.all([...first, ...second]);
     cloud.open();
     await settled;

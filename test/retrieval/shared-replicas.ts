@@ -20,6 +20,22 @@ import type { TestRedis } from "../support/redis.ts";
 
 export const KEY_PREFIX = "device-certificates:";
 
+/** Of the product that the tests use. */
+export function toReadingKey(certificateId: string): string {
+  return `${KEY_PREFIX}v2:reading:tencent-ssl:default:${certificateId}`;
+}
+
+/** The claims on a certificate, of whichever replica: `<token> <depth> <1 when somebody waits for it>`. */
+export async function findClaims(
+  { client }: SharedRedis,
+  certificateId: string,
+): Promise<readonly string[]> {
+  const keys = await client.keys(`${KEY_PREFIX}v2:claims:*`);
+  const id = `tencent-ssl:default:${certificateId}`;
+  const claims = await Promise.all(keys.map((key) => client.hget(key, id)));
+  return claims.filter((claim) => claim !== null);
+}
+
 const HOUR_SECONDS = 3600;
 const FRESH_SECONDS = {
   active: HOUR_SECONDS,
@@ -167,7 +183,7 @@ export async function startReplica(name: string, options: ReplicaOptions): Promi
 }
 
 async function countSubscribers({ client }: SharedRedis): Promise<number> {
-  const [, count]: unknown[] = await client.pubsub("NUMSUB", `${KEY_PREFIX}v1:readings`);
+  const [, count]: unknown[] = await client.pubsub("NUMSUB", `${KEY_PREFIX}v2:readings`);
   return Number(count);
 }
 

@@ -61,7 +61,8 @@ describe("in Redis", () => {
       ...replica.ask(ids, { needsDetail: true, needsUnshared: true }),
       ...replica.ask(["summary"]),
     ]);
-    await vi.waitFor(async () => expect(await replica.redis.client.dbsize()).toBe(2));
+    // The two readings, and that this replica had claims.
+    await vi.waitFor(async () => expect(await replica.redis.client.dbsize()).toBe(3));
     everything = await dump();
   });
 
@@ -74,7 +75,11 @@ describe("in Redis", () => {
     const { client } = replica.redis;
     const keys = await client.keys("*");
     const values = await Promise.all(
-      keys.map(async (key) => (await client.getBuffer(key))?.toString("latin1")),
+      keys.map(async (key) =>
+        key.endsWith(":owners")
+          ? (await client.zrange(key, "0", "-1")).join()
+          : (await client.getBuffer(key))?.toString("latin1"),
+      ),
     );
     return [...keys, ...values].join("\n");
   }
@@ -100,7 +105,9 @@ describe("in Redis", () => {
     const { client } = replica.redis;
     const keys = await client.keys("*");
     for (const key of keys) {
-      expect(key).toMatch(/^device-certificates:v1:reading:tencent-ssl:default:(detail|summary)$/);
+      expect(key).toMatch(
+        /^device-certificates:v2:(owners|reading:tencent-ssl:default:(detail|summary))$/,
+      );
       expect(await client.pttl(key)).toBeGreaterThan(0);
     }
   });
