@@ -27,7 +27,7 @@ export interface RequestContext {
   readonly freshness: AnswerFreshness;
   readonly maxEntities: number;
   /** What the calls of each kind are doing now. */
-  readonly actions: readonly (() => ActionUse)[];
+  readonly actions: readonly (() => Promise<ActionUse>)[];
 }
 
 /** What requests share, for as long as the process lives. */
@@ -37,7 +37,7 @@ export interface Subgraph {
   readonly devices: DeviceDirectory;
   /** `undefined` while no secrets are handed out. */
   readonly secretsDesk: SecretsDesk | undefined;
-  readonly actions: readonly (() => ActionUse)[];
+  readonly actions: readonly (() => Promise<ActionUse>)[];
   readonly answer: { readonly withinMs: number; readonly maxEntities: number };
 }
 

@@ -26,6 +26,8 @@ export interface ConnectionConfig {
   /** The origin of each of the cloud's products, by `endpoint.name`; complete. */
   readonly endpoints: Readonly<Record<string, string>>;
   readonly quota: {
+    /** Connections of a cloud with the same value share their quotas; by default those with the same access key do. */
+    readonly account?: string;
     /** The part of the account's quota that this process and its replicas may use. */
     readonly share: number;
     /** Calls a second by API action, where they differ from the cloud's documentation. */
@@ -184,6 +186,11 @@ function createShareSchema() {
 function createQuotaSchema(products: ProductsOfCloud) {
   const actions = products.flatMap(({ limits }) => limits);
   return mapping({
+    account: textLike(/^[^\s]{1,128}$/, "1 to 128 characters without spaces")
+      .optional()
+      .describe(
+        "Any name of the account that the cloud counts calls of: connections of a cloud with the same value share their quotas (default: those with the same access key do).",
+      ),
     share: createShareSchema().describe(
       "The part of the account's quota that this software may use, 0 < share <= 1 (default: 1).",
     ),
@@ -206,6 +213,7 @@ function createQuotaSchema(products: ProductsOfCloud) {
       ),
   })
     .prefault({})
+    .transform(({ account, ...quota }) => ({ ...quota, ...(account !== undefined && { account }) }))
     .describe("How much of the account's quota is used.");
 }
 

@@ -32,6 +32,8 @@ export interface ConnectOptions {
   readonly log: Log;
   /** With it all replicas keep the quotas together. */
   readonly replicas?: Replicas | undefined;
+  /** Until when quotas kept by this process alone count as used up, on the monotonic clock. By default they do not. */
+  readonly usedUpUntilMs?: number;
   readonly onCall?: (event: CloudCallEvent) => void;
 }
 
@@ -49,17 +51,17 @@ export interface ActionUse extends QuotaUse {
 export interface Connected {
   readonly products: readonly ConnectedProduct[];
   /** One for each kind of call on each connection. */
-  readonly actions: readonly (() => ActionUse)[];
+  readonly actions: readonly (() => Promise<ActionUse>)[];
   /** Ends the HTTP connections. */
   close(): Promise<void>;
 }
 
 export async function connectProducts(options: ConnectOptions): Promise<Connected> {
-  const { products, connections, withinMs, log, replicas, onCall } = options;
-  const findQuota = createQuotas(replicas);
+  const { products, connections, withinMs, log, onCall } = options;
+  const findQuota = createQuotas(options);
   const transports: Transport[] = [];
   const connected: ConnectedProduct[] = [];
-  const actions: (() => ActionUse)[] = [];
+  const actions: (() => Promise<ActionUse>)[] = [];
 
   for (const config of connections) {
     const ofCloud = products.filter(({ cloud }) => cloud.name === config.cloud);
@@ -68,7 +70,7 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
     const keyDenial = new Denial();
     for (const product of ofCloud) {
       const transport = createTransport({
-        origin: config.endpoints[product.endpoint.name] ?? product.endpoint.originOf(config.region),
+        origin: toOrigin(product, config),
         answerTimeoutMs: withinMs + LATE_ANSWER_MS,
         connections: countConnections(product, config),
       });
@@ -77,18 +79,21 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
       const callers: CloudCaller[] = [];
       const caller = (limit: CallLimit) => {
         const { action, isBilled = false } = limit;
-        const quota = findQuota(limit, config, transport);
+        const quota = findQuota(limit, product, config);
         const circuit = new Circuit();
         const calls = createDayCount();
         const billedCalls = createDayCount();
-        actions.push(() => ({
-          ...origin,
-          action,
-          ...quota.use(),
-          circuit: circuit.state,
-          callsToday: calls.count(),
-          billedCallsToday: billedCalls.count(),
-        }));
+        actions.push(async () => {
+          await quota.look();
+          return {
+            ...origin,
+            action,
+            ...quota.use(),
+            circuit: circuit.state,
+            callsToday: calls.count(),
+            billedCallsToday: billedCalls.count(),
+          };
+        });
         const onAttempt = (outcome: AttemptOutcome, isSuccess: boolean) => {
           calls.add();
           if (isBilled && isSuccess) billedCalls.add();
@@ -161,39 +166,67 @@ async function openCredentials(
   return product.cloud.openCredentialChain(log);
 }
 
-type QuotaFinder = (limit: CallLimit, config: ConnectionConfig, transport: Transport) => Quota;
+type QuotaFinder = (
+  limit: CallLimit,
+  product: CertificateProduct,
+  config: ConnectionConfig,
+) => Quota;
 
 /** Whoever is counted together by a cloud must share a quota, whichever connection it comes from. */
-function createQuotas(replicas: Replicas | undefined): QuotaFinder {
+function createQuotas(options: ConnectOptions): QuotaFinder {
+  const { connections, replicas, usedUpUntilMs = 0 } = options;
   const quotas = new Map<string, Quota>();
   const windows = new Map<string, SlidingWindow>();
 
-  return (limit, config, { host }) => {
-    const { action, callsPerSecond, countedPer, perSourceAddress } = limit;
-    const { cloud, name, credentials, quota } = config;
-    // A chain tells no access key before its first use, and may change it.
-    const account = credentials.source === "static" ? credentials.accessKeyId : `chain of ${name}`;
-    const ofAccount = (quota.perSecond[action] ?? callsPerSecond) * quota.share;
-    const key = [cloud, action, account, ...(countedPer === "accessKey" ? [host] : [])].join(" ");
+  return (limit, product, config) => {
+    const { action, perSourceAddress } = limit;
+    const key = toQuotaKey(limit, product, config);
+    const callsPerSecond = Math.min(
+      ...connections
+        .filter((other) => toQuotaKey(limit, product, other) === key)
+        .map(({ quota }) => (quota.perSecond[action] ?? limit.callsPerSecond) * quota.share),
+    );
+    const addressKey = `${config.cloud} ${toHost(product, config)}`;
     return findOrCreate(quotas, key, () =>
       createThrottle({
         windows: [
           replicas === undefined
-            ? new SlidingWindow({ callsPerSecond: ofAccount })
-            : new SharedWindow(replicas, toSharedKey(action, key), { callsPerSecond: ofAccount }),
+            ? new SlidingWindow({ callsPerSecond, usedUpUntilMs })
+            : new SharedWindow(replicas, toSharedKey(action, key), { callsPerSecond }),
           ...(perSourceAddress === undefined
             ? []
             : [
                 findOrCreate(
                   windows,
-                  `${cloud} ${host}`,
-                  () => new SlidingWindow(perSourceAddress),
+                  addressKey,
+                  () => new SlidingWindow({ ...perSourceAddress, usedUpUntilMs }),
                 ),
               ]),
         ],
       }),
     );
   };
+}
+
+function toQuotaKey(
+  { action, countedPer }: CallLimit,
+  product: CertificateProduct,
+  config: ConnectionConfig,
+): string {
+  const { cloud, name, credentials, quota } = config;
+  // A chain tells no access key before its first use, and may change it.
+  const key = credentials.source === "static" ? credentials.accessKeyId : `chain of ${name}`;
+  const account = quota.account === undefined ? key : `account ${quota.account}`;
+  const host = countedPer === "accessKey" ? [toHost(product, config)] : [];
+  return [cloud, action, account, ...host].join(" ");
+}
+
+function toOrigin({ endpoint }: CertificateProduct, { endpoints, region }: ConnectionConfig) {
+  return endpoints[endpoint.name] ?? endpoint.originOf(region);
+}
+
+function toHost(product: CertificateProduct, config: ConnectionConfig): string {
+  return new URL(toOrigin(product, config)).host;
 }
 
 /** The account is not spelled out in a store that others may read. */

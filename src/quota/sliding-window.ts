@@ -9,6 +9,11 @@ export interface SlidingWindowOptions {
   readonly usedUpUntilMs?: number;
 }
 
+/**
+ * A process that was killed may have sent calls until a moment before this one was started: until so long after the start
+ * of this process, which is where the monotonic clock begins, the last second counts as used up.
+ */
+export const START_REST_MS = 1_200;
 /** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */
 const MIN_SLOTS_TO_SPREAD = 50;
 /** What is estimated where nothing may be sent until something changes that is not known here. */

@@ -20,7 +20,9 @@ class ProviderQuota implements Readonly<Record<keyof ActionUse, unknown>> {
   })
   readonly callsPerSecond!: number;
 
-  @Field(() => Int, { description: "Calls sent in the last second." })
+  @Field(() => Int, {
+    description: "Calls sent in the last second, by all replicas where they share a Redis.",
+  })
   readonly usedInLastSecond!: number;
 
   @Field(() => Int, { description: "Calls that wait for the quota." })
@@ -52,7 +54,7 @@ export class ProviderQuotaResolver {
       "What every quota is doing now, one entry for each API action on each connection; null, with an error, for callers without the scope.",
   })
   @RequiresScope(SCOPES.operationsRead)
-  providerQuotas(@Ctx() { actions }: RequestContext): ActionUse[] {
-    return actions.map((readUse) => readUse());
+  providerQuotas(@Ctx() { actions }: RequestContext): Promise<ActionUse[]> {
+    return Promise.all(actions.map((readUse) => readUse()));
   }
 }

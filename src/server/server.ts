@@ -7,6 +7,7 @@ import { CertificateCatalog } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
 import { connectProducts } from "../providers/connect.ts";
+import { START_REST_MS } from "../quota/sliding-window.ts";
 import { CertificateCache } from "../retrieval/certificate-cache.ts";
 import { Retrieval } from "../retrieval/retrieval.ts";
 import { createSchema } from "../schema.ts";
@@ -63,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     withinMs: config.answer.withinMs,
     log,
     replicas: shared?.replicas,
+    usedUpUntilMs: START_REST_MS,
     onCall: metrics.onCall,
   });
   const secretsDesk = await openSecrets(config, log);

@@ -103,10 +103,9 @@ async function createSetup(limits: readonly CallLimit[], configs: readonly Conne
         .catch(() => {});
     }
   };
-  const readUse = (action: string, connection = "default"): ActionUse => {
-    const found = connected.actions
-      .map((read) => read())
-      .find((use) => use.action === action && use.connection === connection);
+  const readUse = async (action: string, connection = "default"): Promise<ActionUse> => {
+    const uses = await Promise.all(connected.actions.map((read) => read()));
+    const found = uses.find((use) => use.action === action && use.connection === connection);
     if (found === undefined) throw new Error("no such action");
     return found;
   };
@@ -130,7 +129,7 @@ describe("a quota", () => {
     const quota = { perSecond: { Read: 20 }, share: 0.25 };
     expect(await countFirstSecond(perAccount, [toConfig({ quota })])).toBe(5);
     const { readUse } = await createSetup([perAccount], [toConfig({ quota })]);
-    expect(readUse("Read").callsPerSecond).toBe(5);
+    expect((await readUse("Read")).callsPerSecond).toBe(5);
   });
 
   it("is one for each action", async () => {
@@ -158,6 +157,23 @@ describe("a quota", () => {
     expect(await countFirstSecond(perKey, configs)).toBe(8);
   });
 
+  it("is shared by connections of one account, whichever their keys, and the smallest share holds", async () => {
+    const of = (share: number, account = "company") => ({ quota: { account, share } });
+    const configs = [
+      toConfig(of(1)),
+      toConfig({ ...of(0.5), name: "other", accessKeyId: "key-2" }),
+    ];
+    expect(await countFirstSecond(perAccount, configs)).toBe(3);
+    expect(await countFirstSecond(perAccount, configs.toReversed())).toBe(3);
+    const two = [toConfig(of(1)), toConfig({ ...of(1, "another"), name: "other" })];
+    expect(await countFirstSecond(perAccount, two)).toBe(12);
+  });
+
+  it("of one access key is used with the smallest share of its connections", async () => {
+    const configs = [toConfig(), toConfig({ name: "other", quota: { share: 0.5 } })];
+    expect(await countFirstSecond(perKey, configs)).toBe(2);
+  });
+
   it("of the source address holds over all accounts on the endpoint", async () => {
     const configs = [toConfig(), toConfig({ name: "other", accessKeyId: "key-2" })];
     expect(await countFirstSecond(perAddress, [toConfig()])).toBe(5);
@@ -181,7 +197,7 @@ describe("what an action does", () => {
     call("default Read", 1, () => Promise.reject(new Error("a defect")));
     await settlePromises();
     const origin = { provider: "aliyun-mqtt", connection: "default", action: "Read" };
-    expect(readUse("Read")).toEqual({
+    expect(await readUse("Read")).toEqual({
       ...origin,
       callsPerSecond: 6,
       usedInLastSecond: 3,
@@ -193,17 +209,17 @@ describe("what an action does", () => {
     });
     expect(events).toEqual(Array.from({ length: 3 }, () => ({ ...origin, outcome: "answered" })));
     await passMs(11_000);
-    expect(readUse("Read")).toMatchObject({ callsToday: 0, billedCallsToday: 0 });
+    expect(await readUse("Read")).toMatchObject({ callsToday: 0, billedCallsToday: 0 });
     call("default Read", 1);
     await settlePromises();
-    expect(readUse("Read")).toMatchObject({ callsToday: 1, billedCallsToday: 1 });
+    expect(await readUse("Read")).toMatchObject({ callsToday: 1, billedCallsToday: 1 });
   });
 
   it("is billed only where the vendor bills", async () => {
     const { call, readUse } = await createSetup([perKey], [toConfig()]);
     call("default List", 3);
     await settlePromises();
-    expect(readUse("List")).toMatchObject({ callsToday: 3, billedCallsToday: 0 });
+    expect(await readUse("List")).toMatchObject({ callsToday: 3, billedCallsToday: 0 });
   });
 
   it("is told for each connection on its own, where they share a quota as well", async () => {
@@ -213,7 +229,7 @@ describe("what an action does", () => {
     );
     call("other Read", 2);
     await settlePromises();
-    expect(readUse("Read", "default")).toMatchObject({ callsToday: 0, usedInLastSecond: 2 });
-    expect(readUse("Read", "other")).toMatchObject({ callsToday: 2, usedInLastSecond: 2 });
+    expect(await readUse("Read", "default")).toMatchObject({ callsToday: 0, usedInLastSecond: 2 });
+    expect(await readUse("Read", "other")).toMatchObject({ callsToday: 2, usedInLastSecond: 2 });
   });
 });
