@@ -86,6 +86,12 @@ export class SharedRedis {
     }
   }
 
+  /** Another one means that Redis was restarted, and may have lost what it held. */
+  async fetchRunId(): Promise<string> {
+    const info = await this.client.info("server");
+    return /run_id:(\w+)/.exec(info)?.[1] ?? "unknown";
+  }
+
   /** A second connection that only listens; it subscribes anew whenever it is back. */
   subscribe(channel: string, onMessage: (message: string) => void): void {
     const subscriber = this.client.duplicate({ commandTimeout: 5_000, autoResubscribe: false });

@@ -189,7 +189,7 @@ function createQuotaSchema(products: ProductsOfCloud) {
     account: textLike(/^[^\s]{1,128}$/, "1 to 128 characters without spaces")
       .optional()
       .describe(
-        "Any name of the account that the cloud counts calls of: connections of a cloud with the same value share their quotas (default: those with the same access key do).",
+        "Name of the account that the cloud counts calls of; connections with the same one share quotas (default: those with the same access key).",
       ),
     share: createShareSchema().describe(
       "The part of the account's quota that this software may use, 0 < share <= 1 (default: 1).",

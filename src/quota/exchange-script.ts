@@ -14,8 +14,6 @@ const ASK_AGAIN_MS = 250;
 const LATE_MS = 150;
 /** A slot is not left for a replica that comes so long after it could be used. */
 const IDLE_MS = 40;
-/** How long the state of a quota is kept that nobody uses. */
-const KEEP_MS = 86_400_000;
 
 /**
  * KEYS: epoch, replicas, the quota's state. ARGV: replica, epoch, number of the exchange, slots, period, how far ahead
@@ -37,7 +35,7 @@ local slots, periodMs, aheadMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(
 local want, wantFirst, used = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local pauseMs, silentMs = tonumber(ARGV[10]), tonumber(ARGV[11])
 
-local epoch = redis.call('HMGET', KEYS[1], 'id', 'readyAt')
+local epoch = redis.call('HMGET', KEYS[1], 'id', 'readyAt', KEYS[3])
 local seenAt, members = {}, 0
 local listed = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
 for index = 1, #listed, 2 do
@@ -50,14 +48,20 @@ local now = time[1] * 1000 + time[2] / 1000
 
 local packed = redis.call('GET', KEYS[3])
 local state = packed and cmsgpack.unpack(packed)
+-- It was there in this epoch: whoever dropped it, replicas may hold slots that nobody knows of any more.
+local isDropped = not state and epoch[3] == epochId
 if not state or state.epoch ~= epochId then
   state = { epoch = epochId, pool = {}, size = 0, replicas = {}, reducedTo = slots, reducedAt = 0, pausedUntil = 0,
-    restUntil = tonumber(epoch[2]), reserved = 0, grantedAt = 0, gatherUntil = 0, lastUsableAt = 0 }
+    restUntil = isDropped and now + silentMs + periodMs or tonumber(epoch[2]), reserved = 0, grantedAt = 0,
+    gatherUntil = 0, lastUsableAt = 0 }
+  redis.call('HSET', KEYS[1], KEYS[3], epochId)
 end
+if isDropped then state.isDropped = true end
 local pool = state.pool
 local me = state.replicas[replica]
 if not me then
-  me = { held = 0, served = 0, number = 0, granted = {}, firsts = 0, wants = 0, wantsFirst = 0, askAt = 0 }
+  me = { held = 0, served = 0, number = 0, granted = {}, firsts = 0, wants = 0, wantsFirst = 0, askAt = 0,
+    isLost = state.isDropped }
   state.replicas[replica] = me
 end
 me.used, me.seenAt = used, now
@@ -237,7 +241,8 @@ for id, other in pairs(state.replicas) do
     usedByOthers = usedByOthers + math.max(0, math.floor(other.used * (1 - (now - other.seenAt) / 1000) + 0.5))
   end
 end
-redis.call('SET', KEYS[3], cmsgpack.pack(state), 'PX', math.max(${KEEP_MS}, 2 * periodMs))
+-- Without a time to live: a Redis that is short of memory may drop what has one.
+redis.call('SET', KEYS[3], cmsgpack.pack(state))
 
 local answer = { me.wasLost, me.limit, me.active, usedByOthers, math.ceil(me.askAt - now), me.firsts }
 for _, usableAt in ipairs(me.granted) do answer[#answer + 1] = math.max(0, math.ceil(usableAt - now)) end

@@ -152,7 +152,7 @@ export class Replicas {
     const wasAlone = this.#mode === "alone";
     let nextMs = JOIN_AGAIN_MS;
     try {
-      if (this.#runId === "") this.#runId = await this.#fetchRunId();
+      if (this.#runId === "") this.#runId = await this.redis.fetchRunId();
       const answer = await this.redis.run(JOIN, this.keys, [
         this.id,
         this.#runId,
@@ -215,12 +215,6 @@ export class Replicas {
     this.#mode = mode;
     this.#log.info({ mode }, MODE_MESSAGES[mode]);
     for (const listener of this.#listeners) listener();
-  }
-
-  /** Another run id means that Redis was restarted, and may have lost what it counted. */
-  async #fetchRunId(): Promise<string> {
-    const info = await this.redis.client.info("server");
-    return /run_id:(\w+)/.exec(info)?.[1] ?? "unknown";
   }
 }
 

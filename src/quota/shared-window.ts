@@ -40,7 +40,7 @@ interface Granted {
 /** From this limit on slots are so many that they are taken and given back in larger lots, and further ahead. */
 const MANY_SLOTS = 50;
 /** How soon after an exchange the next one may be, for slots that go back; slots that are wanted wait no longer. */
-const GIVE_BACK_EVERY_MS = { few: 250, many: 100 } as const;
+const GIVE_BACK_EVERY_MS = { few: 400, many: 100 } as const;
 /** How long before its time a slot may be taken: a late answer of Redis, or a busy process, must not cost slots. */
 const AHEAD_MS = { few: 200, many: 400 } as const;
 /** Wishes that come one after the other are told together. */
@@ -142,8 +142,8 @@ export class SharedWindow implements CallWindow {
     if (last !== undefined) return Math.max(0, last.usableAtMs - now);
     const later = calls - this.#hand.length - this.#countIdle();
     if (later <= 0) return 0;
-    // An equal part for each. Whether its next slots come at once or at the end of a round is not known before.
-    const rounds = Math.max(1, (later * this.#active) / this.#limit);
+    // An equal part for each, or a slot or two less. Whether the next come at once or at the end of a round is not known.
+    const rounds = Math.max(1, ((later + 2) * this.#active) / this.#limit);
     return (rounds * this.#periodMs) / SUSTAINED_SHARE;
   }
 

@@ -1,171 +1,188 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { Redis } from "ioredis";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import {
-  CountingCloud,
-  createTestReplica,
-  type TestReplica,
-  untilMode,
-} from "./replicas-in-one-process.ts";
+// The promise of a quota that replicas share, on a fake clock: counts and times are those of the design, not of this machine.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { CallTicket } from "../../src/quota/quota.ts";
+import { useFakeClock } from "../quota/simulated-cloud.ts";
+import { ClockedWorld } from "./clocked-replicas.ts";
 
-const ONE_WAY_MS = 15;
+// Nothing here waits for the real clock, but a busy machine may take its time.
+vi.setConfig({ testTimeout: 120_000 });
 
-let redis: TestRedis;
-let cloud: CountingCloud;
-let replicas: TestReplica[];
+let world: ClockedWorld;
 
 beforeEach(async () => {
-  redis = await startRedis();
-  cloud = new CountingCloud(ONE_WAY_MS);
-  replicas = [];
+  world = await ClockedWorld.open();
+  useFakeClock();
 });
 
 afterEach(async () => {
-  await Promise.all(replicas.map((replica) => replica.close()));
-  await redis.close();
+  vi.useRealTimers();
+  await world.close();
 });
 
-async function startReplicas(count: number, callsPerSecond: number): Promise<void> {
-  for (let number = 0; number < count; number += 1) {
-    replicas.push(createTestReplica({ url: redis.url, cloud, callsPerSecond, number }));
-  }
-  await untilMode(replicas, "together");
-  // The first slots of an epoch rest until nobody counts alone any more.
-  await sleep(1_300);
+/** Of the replicas that made calls at all. */
+function toRatio(counts: readonly number[]): number {
+  return Math.max(...counts) / Math.min(...counts);
 }
 
-function loadAll(calls: number): void {
-  for (const replica of replicas) replica.load(calls);
-}
+const MUCH = 100_000;
 
-describe("a quota that replicas share", () => {
-  it("is used by all together, never exceeded, and parted evenly", async () => {
-    await startReplicas(4, 20);
-    loadAll(40);
+describe("a quota that four replicas share", () => {
+  it.each([
+    [10, 5],
+    [20, 3],
+    [300, 0.5],
+  ])(
+    "of %d a second is used from the first second on, never exceeded, parted evenly, at %d commands a call at most",
+    async (limit, commands) => {
+      const replicas = await world.startAll(4, limit);
+      const startedAtMs = performance.now();
+      const before = world.executed;
+      for (const replica of replicas) replica.ask(limit * 10);
+      await world.pass(12_000);
+      const { arrived } = world;
+      for (const second of [0, 2, 4, 6]) {
+        const fromMs = startedAtMs + second * 1_000 + 100;
+        expect(arrived.countArrived(fromMs - 100, fromMs + 4_000)).toBeGreaterThan(
+          0.93 * 4 * limit,
+        );
+        expect(toRatio(world.countEach(fromMs - 100, fromMs + 4_000))).toBeLessThanOrEqual(1.3);
+      }
+      expect(arrived.mostArrivedIn(1_000)).toBe(limit);
+      // Readings and claims cost up to one and a half more where calls come one by one.
+      const own = limit < 50 ? 1.5 : 0.1;
+      expect((world.executed - before) / arrived.arrivedAtMs.length).toBeLessThan(commands - own);
+    },
+  );
+
+  it("is all there at once for a replica that alone has something to do", async () => {
+    const [busy] = await world.startAll(4, 20);
     const startedAtMs = performance.now();
-    await sleep(5_000);
-    expect(cloud.mostInAnySecond).toBeLessThanOrEqual(20);
-    expect(cloud.countBetween(startedAtMs, startedAtMs + 5_000)).toBeGreaterThanOrEqual(75);
-    const counts = cloud.countsByReplica(startedAtMs);
-    expect(Math.max(...counts) / Math.min(...counts)).toBeLessThan(1.35);
+    busy?.ask(MUCH);
+    await world.pass(10_000);
+    const used = world.arrived.countArrived(startedAtMs, startedAtMs + 10_000);
+    expect(used).toBeGreaterThanOrEqual(0.93 * 200);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(20);
   });
 
-  it("is all there for a replica that alone has something to do", async () => {
-    await startReplicas(3, 20);
-    replicas[1]?.load(40);
+  it("is parted with a replica that has more to do than before, at once", async () => {
+    const [one, other] = await world.startAll(2, 20);
+    one?.ask(MUCH);
+    await world.pass(5_000);
+    const sinceMs = performance.now();
+    other?.ask(MUCH);
+    await world.pass(5_000);
+    expect(toRatio(world.countEach(sinceMs, sinceMs + 5_000))).toBeLessThanOrEqual(1.3);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(20);
+  });
+
+  it("is parted evenly in the end also where one replica came first and took all there was", async () => {
+    const [first, ...others] = await world.startAll(4, 300);
     const startedAtMs = performance.now();
-    await sleep(3_000);
-    expect(cloud.countBetween(startedAtMs, startedAtMs + 3_000)).toBeGreaterThanOrEqual(50);
-    expect(cloud.mostInAnySecond).toBeLessThanOrEqual(20);
+    first?.ask(MUCH);
+    await world.pass(400);
+    for (const replica of others) replica.ask(MUCH);
+    await world.pass(9_600);
+    expect(toRatio(world.countEach(startedAtMs, startedAtMs + 10_000))).toBeLessThanOrEqual(1.3);
+    expect(world.arrived.countArrived(startedAtMs, startedAtMs + 10_000)).toBeGreaterThan(2_790);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(300);
   });
 
-  it("is parted with a replica that comes later, and given back by one that leaves", async () => {
-    await startReplicas(1, 20);
-    loadAll(40);
-    await sleep(1_000);
-    const late = createTestReplica({ url: redis.url, cloud, callsPerSecond: 20, number: 1 });
-    replicas.push(late);
-    late.load(40);
-    await sleep(3_000);
-    const since = performance.now();
-    await sleep(2_000);
-    const [first = 0, second = 0] = cloud.countsByReplica(since);
-    expect(second).toBeGreaterThanOrEqual(first * 0.7);
-    await replicas.shift()?.close();
-    await sleep(1_500);
-    const alone = performance.now();
-    await sleep(2_000);
-    expect(cloud.countBetween(alone, alone + 2_000)).toBeGreaterThanOrEqual(34);
-    expect(cloud.mostInAnySecond).toBeLessThanOrEqual(20);
+  it("goes on with those that are left when one leaves in order", async () => {
+    const [leaving, ...others] = await world.startAll(3, 20);
+    leaving?.ask(MUCH);
+    for (const replica of others) replica.ask(MUCH);
+    await world.pass(3_000);
+    const left = leaving?.leave();
+    await world.pass(1_500);
+    await left;
+    const sinceMs = performance.now();
+    await world.pass(20_000);
+    expect(world.arrived.countArrived(sinceMs, sinceMs + 20_000)).toBeGreaterThanOrEqual(372);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(20);
   });
 
-  it("costs few commands", async () => {
-    await startReplicas(2, 20);
-    const monitor = new Redis(redis.url);
-    const count = async () =>
-      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await monitor.info("commandstats"))?.[1]);
-    const before = await count();
-    loadAll(40);
-    const startedAtMs = performance.now();
-    await sleep(3_000);
-    const commands = (await count()) - before;
-    monitor.disconnect();
-    expect(commands / cloud.countBetween(startedAtMs, performance.now())).toBeLessThan(3);
+  it("answers a question about one device within 600 ms, whichever replica is asked", async () => {
+    const replicas = await world.startAll(4, 10);
+    for (const replica of replicas) replica.ask(400);
+    await world.pass(1_000);
+    const tookMs: number[] = [];
+    for (let n = 0; n < 40; n += 1) {
+      void replicas[n % 4]?.askOne().then((ms) => tookMs.push(ms));
+      await world.pass(400 + ((n * 37) % 300));
+    }
+    await world.pass(1_000);
+    expect(tookMs).toHaveLength(40);
+    expect(Math.max(...tookMs)).toBeLessThan(600);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(10);
   });
 
-  it("stores no account and no more than it needs", async () => {
-    await startReplicas(1, 20);
-    loadAll(5);
-    await sleep(300);
-    const reader = new Redis(redis.url);
-    const keys = (await reader.keys("*")).sort();
-    reader.disconnect();
-    expect(keys.filter((key) => key.includes("Action"))).toEqual([
-      "test:{quota}:Action:account:slots",
-    ]);
-    expect(keys.every((key) => key.startsWith("test:"))).toBe(true);
+  it("tells of each call a time by which it is sent, and not one long after", async () => {
+    const replicas = await world.startAll(4, 10);
+    const tickets = replicas.flatMap((replica) => replica.ask(50));
+    const told = new Map<CallTicket, number[]>(tickets.map((ticket) => [ticket, []]));
+    const errorsMs: number[] = [];
+    const stepMs = 25;
+    for (let step = 1; told.size > 0; step += 1) {
+      await world.pass(stepMs);
+      for (const [ticket, byMs] of told) {
+        if (ticket.isSent) {
+          errorsMs.push(...byMs.map((ms) => performance.now() - ms));
+          told.delete(ticket);
+        } else if (step % 40 === 20) {
+          byMs.push(performance.now() + ticket.estimateWaitMs());
+        }
+      }
+    }
+    expect(errorsMs.length).toBeGreaterThan(1_000);
+    expect(Math.max(...errorsMs)).toBeLessThanOrEqual(stepMs);
+    expect(Math.min(...errorsMs)).toBeGreaterThan(-3_000);
+  });
+
+  it("tells what all replicas together used in the last second, also where one is idle", async () => {
+    const [idle, ...busy] = await world.startAll(4, 20);
+    for (const replica of busy) replica.ask(MUCH);
+    await world.pass(5_000);
+    const looked = idle?.quota.look();
+    await world.pass(10);
+    await looked;
+    const used = world.arrived.countArrived(performance.now() - 1_000, performance.now());
+    expect(Math.abs((idle?.quota.use().usedInLastSecond ?? 0) - used)).toBeLessThanOrEqual(3);
   });
 });
 
-describe("when Redis fails", () => {
-  it("is killed: replicas rest for a second, go on with their parts, and come back", async () => {
-    await startReplicas(4, 20);
-    loadAll(80);
-    await sleep(1_500);
+describe("a replica that is killed", () => {
+  it("has its calls counted, and its slots come back, also when it held all of them", async () => {
+    const [killed, other] = await world.startAll(2, 20);
+    killed?.ask(MUCH);
+    await world.pass(3_010);
+    killed?.kill();
     const killedAtMs = performance.now();
-    await redis.kill();
-    await sleep(3_000);
-    // A second of rest, then two rounds of 4 times 5 calls.
-    expect(cloud.countBetween(killedAtMs + 500, killedAtMs + 1_000)).toBe(0);
-    expect(cloud.countBetween(killedAtMs + 1_000, killedAtMs + 3_000)).toBeGreaterThanOrEqual(30);
-    expect(replicas.map(({ replicas: { mode } }) => mode)).toEqual(Array(4).fill("alone"));
-    await redis.restart();
-    await untilMode(replicas, "together");
-    await sleep(1_500);
-    const backAtMs = performance.now();
-    await sleep(2_000);
-    expect(cloud.countBetween(backAtMs, backAtMs + 2_000)).toBeGreaterThanOrEqual(34);
-    expect(cloud.mostInAnySecond).toBeLessThanOrEqual(20);
+    other?.ask(MUCH);
+    await world.pass(8_000);
+    // Its part stays aside for ten seconds, for it may be alive and counting on its own.
+    expect(world.arrived.countArrived(killedAtMs + 3_000, killedAtMs + 8_000)).toBeGreaterThan(46);
+    await world.pass(25_000);
+    const endMs = performance.now();
+    expect(world.arrived.countArrived(endMs - 20_000, endMs)).toBeGreaterThanOrEqual(372);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(20);
   });
 
-  it("hangs: replicas notice, go on alone, and come back when it answers again", async () => {
-    await startReplicas(3, 20);
-    loadAll(80);
-    await sleep(1_500);
-    redis.pause();
-    await untilMode(replicas, "alone");
-    const aloneAtMs = performance.now();
-    await sleep(2_000);
-    expect(cloud.countBetween(aloneAtMs, aloneAtMs + 2_000)).toBeGreaterThanOrEqual(24);
-    redis.resume();
-    await untilMode(replicas, "together");
-    await sleep(2_000);
-    expect(cloud.mostInAnySecond).toBeLessThanOrEqual(20);
-  });
-
-  it("is emptied: nobody believes its fresh count", async () => {
-    await startReplicas(2, 20);
-    loadAll(80);
-    await sleep(1_500);
-    const cleaner = new Redis(redis.url);
-    await cleaner.flushall();
-    cleaner.disconnect();
-    await untilMode(replicas, "resting");
-    await untilMode(replicas, "together");
-    await sleep(3_000);
-    expect(cloud.mostInAnySecond).toBeLessThanOrEqual(20);
-  });
-
-  it("was never there: a replica takes a part, and stands not still", async () => {
-    await redis.kill();
-    const replica = createTestReplica({ url: redis.url, cloud, callsPerSecond: 20, number: 0 });
-    replicas.push(replica);
-    replica.load(40);
-    await untilMode(replicas, "alone");
-    const startedAtMs = performance.now();
-    await sleep(2_000);
-    expect(cloud.countBetween(startedAtMs, startedAtMs + 2_000)).toBeGreaterThanOrEqual(8);
-    expect(cloud.mostInAnySecond).toBeLessThanOrEqual(5);
+  it("again and again, soon after each start, never makes all together exceed the quota", async () => {
+    const [steady] = await world.startAll(1, 20);
+    steady?.ask(MUCH);
+    for (let n = 0; n < 8; n += 1) {
+      const replica = await world.start(20);
+      replica.ask(MUCH);
+      await world.pass(200 + 150 * n);
+      replica.kill();
+    }
+    await world.pass(3_000);
+    expect(world.arrived.mostArrivedIn(1_000)).toBeLessThanOrEqual(20);
+    expect(
+      world
+        .countEach(0, Number.POSITIVE_INFINITY)
+        .slice(1)
+        .some((count) => count > 0),
+    ).toBe(true);
   });
 });
