@@ -12,6 +12,9 @@ import {
   useFakeClock,
 } from "./simulated-cloud.ts";
 
+// Nothing here waits for the real clock, but a busy machine may take its time.
+vi.setConfig({ testTimeout: 120_000 });
+
 const WARM_UP_MS = 5_000;
 const MEASURED_MS = 20_000;
 
