@@ -3,6 +3,7 @@ import "reflect-metadata";
 import { parseArgs } from "node:util";
 import { ConfigError, loadConfig } from "./config/index.ts";
 import { createLog } from "./log.ts";
+import { watchForEnd } from "./process-end.ts";
 import { products } from "./providers/index.ts";
 import { startServer } from "./server/server.ts";
 import { StartError } from "./start-error.ts";
@@ -18,21 +19,17 @@ LOG_LEVEL is debug, info (the default), warn, error or silent.
 `;
 
 const EXIT_BAD_CONFIGURATION = 2;
+/** What the end may take beside the drain and the last answers. */
+const SPARE_MS = 10_000;
 
 async function main(): Promise<void> {
   const path = readArguments();
   const config = await loadConfig(path, { products, env: process.env });
   const log = createLog(process.env["LOG_LEVEL"] ?? "info");
+  const end = watchForEnd(log);
   const server = await startServer({ config, products, log });
-  const stop = (signal: NodeJS.Signals) => {
-    log.info({ signal, drainSeconds: config.server.drainSeconds }, "draining");
-    void server.drain().then(() => {
-      log.info("stopped");
-      process.exit(0);
-    });
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
+  const { drainSeconds } = config.server;
+  end.drainBy(() => server.drain(), drainSeconds * 1000 + config.answer.withinMs + SPARE_MS);
   // Last: whoever waits for it may send a signal at once.
   log.info({ url: server.url, admin: server.adminUrl }, "ready");
 }

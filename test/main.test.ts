@@ -201,10 +201,61 @@ describe("a configuration that works", () => {
   });
 });
 
+describe("a process in trouble", () => {
+  const config = () => ({
+    server: { port: 0, adminPort: 0, drainSeconds: 0.5 },
+    connections: toConnections(emulator),
+  });
+
+  /** Makes mistakes when it is told to. */
+  const toTrouble = (code: string) => ({
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`process.on("SIGUSR2", () => { ${code} });`)}`,
+  });
+
+  it.each([
+    ["an exception that nothing caught", 'throw new Error("made up")'],
+    ["a rejection that nobody waited for", 'Promise.reject(new Error("made up"))'],
+    ["one mistake after the other", 'setInterval(() => { throw new Error("made up") }, 10)'],
+  ])("logs %s once, drains, and ends with status 1", async (_, code) => {
+    const running = await startSubgraphProcess(config(), toTrouble(code));
+    running.child.kill("SIGUSR2");
+    await running.waitFor(/"msg":"a mistake that nothing caught/);
+    expect(await readReadiness(running.adminUrl)).toMatchObject({ status: 503 });
+    const { id } = emulator.fleet.aliyunIot.at(0);
+    expect((await ask(running.url, id)).status).toBe(200);
+    expect(await running.ended).toEqual({ code: 1, signal: null });
+    expect(running.stdout().match(/made up/g)?.length).toBeLessThanOrEqual(3);
+  });
+
+  it("goes on when nobody reads its output any more", async () => {
+    const running = await startSubgraphProcess(config(), { LOG_LEVEL: "debug" });
+    running.child.stdout?.destroy();
+    running.child.stderr?.destroy();
+    for (const { id } of [emulator.fleet.aliyunIot.at(0), emulator.fleet.aliyunIot.at(1)])
+      expect((await ask(running.url, id)).status).toBe(200);
+    // Answered with a line in the log, which nobody reads.
+    expect((await ask(running.url, "aliyun-iot:default:a1B2:nobody")).status).toBe(200);
+    expect((await ask(running.url, "nonsense")).status).toBe(200);
+    running.child.kill("SIGTERM");
+    expect(await once(running.child, "exit")).toEqual([0, null]);
+  });
+
+  it("ends with status 0 when it is told to before it is ready", async () => {
+    const hang = {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent('process.stdout.write("begun\\n"); setInterval(() => process.listenerCount("SIGTERM") > 0 && process.kill(process.pid, "SIGTERM"), 1);')}`,
+    };
+    const path = await writeConfig(config());
+    const started = startProcess(["main", "--config", path], hang);
+    expect((await started.ended).code).toBe(0);
+  });
+});
+
 describe("the memory of the process", () => {
   const CERTIFICATES = readOperation("certificates", "every-field");
 
-  it("holds no secret that a cloud answered, after answers and failures of every kind", async () => {
+  it("holds no secret that a cloud answered, after answers and failures of every kind", {
+    timeout: 60_000,
+  }, async () => {
     const folder = await makeFolder();
     const running = await startSubgraphProcess(
       {
