@@ -42,6 +42,9 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const READY_WITHIN_MS = 60_000;
 
 const children: ChildProcess[] = [];
+/** What else is to end with the demo. */
+const closing: (() => Promise<unknown>)[] = [];
+let isStopping = false;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -65,7 +68,11 @@ async function main(): Promise<void> {
   const devicesPort = await findPort("devices-port", values["devices-port"]);
   process.stdout.write("Starting emulated clouds, two subgraphs and a gateway …\n");
 
+  // More than once: npm passes on what the terminal has sent to everybody already.
+  process.on("SIGINT", () => void stop());
+  process.on("SIGTERM", () => void stop());
   const folder = await mkdtemp(join(tmpdir(), "supergraph-"));
+  closing.push(() => rm(folder, { recursive: true }));
   const devicesUrl = `http://127.0.0.1:${devicesPort}/`;
   start("examples/supergraph/devices.ts", "--port", String(devicesPort));
   // Compiled, because it has decorators, which Node does not run.
@@ -83,15 +90,10 @@ async function main(): Promise<void> {
       return file;
     },
   });
-  const stop = async () => {
-    process.stdout.write("\nStopping.\n");
-    for (const child of children) child.kill();
-    await Promise.all([...children.map(waitForEnd), server.close(), emulator.close()]);
-    await rm(folder, { recursive: true });
-    process.exit(0);
-  };
-  process.once("SIGINT", () => void stop());
-  process.once("SIGTERM", () => void stop());
+  closing.push(
+    () => server.close(),
+    () => emulator.close(),
+  );
 
   await untilReady(devicesUrl);
   const supergraph = join(folder, "supergraph.graphql");
@@ -101,7 +103,7 @@ async function main(): Promise<void> {
   await untilReady(gatewayUrl);
 
   process.stdout.write(`
-  the gateway               ${gatewayUrl}${isApollo ? "" : "  (in a browser: the whole graph)"}
+  the gateway               ${gatewayUrl}${isApollo ? "" : "  (in a browser: the whole graph; press "Add operation")"}
   this subgraph             ${server.url}  (in a browser: GraphiQL)
   its health and metrics    ${server.adminUrl}/readyz and /metrics
   the devices' subgraph     ${devicesUrl}
@@ -125,10 +127,20 @@ Ctrl-C ends everything.
 `);
 }
 
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  process.stdout.write("\nStopping.\n");
+  for (const child of children) child.kill();
+  await Promise.all([...children.map(waitForEnd), ...closing.map((close) => close())]);
+  process.exit(0);
+}
+
 /** The port that is wanted, or a free one for 0; throws what to do where it is taken. */
 async function findPort(option: string, wanted: string): Promise<number> {
-  const server = createServer().listen(Number(wanted), "127.0.0.1");
+  const server = createServer();
   try {
+    server.listen(Number(wanted), "127.0.0.1");
     await once(server, "listening");
   } catch {
     throw new Error(
@@ -170,8 +182,8 @@ function start(...args: readonly string[]): void {
     });
   }
   child.once("exit", (code, signal) => {
-    if (signal !== null || code === 0) return;
-    process.stderr.write(`${args[0]} ended with status ${code}:\n${said}`);
+    if (isStopping) return;
+    process.stderr.write(`${args[0]} ended with ${signal ?? `status ${code}`}:\n${said}`);
     process.exit(1);
   });
 }
@@ -211,6 +223,7 @@ process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 main().catch((error: unknown) => {
+  if (isStopping) return;
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
   process.exit(1);
 });

@@ -47,6 +47,8 @@ describe("npm run demo", () => {
       }
 
       demo.child.kill("SIGINT");
+      // npm passes on what the terminal has sent to everybody already.
+      demo.child.kill("SIGINT");
       expect(await demo.ended).toEqual({ code: 0, signal: null });
       for (const url of [gateway, subgraph, admin, devices, emulator])
         await expect(fetch(url)).rejects.toThrow();
