@@ -103,7 +103,7 @@ async function main(): Promise<void> {
   await untilReady(gatewayUrl);
 
   process.stdout.write(`
-  the gateway               ${gatewayUrl}${isApollo ? "" : "  (in a browser: the whole graph; press "Add operation")"}
+  the gateway               ${gatewayUrl}${isApollo ? "" : "  (in a browser: the whole graph)"}
   this subgraph             ${server.url}  (in a browser: GraphiQL)
   its health and metrics    ${server.adminUrl}/readyz and /metrics
   the devices' subgraph     ${devicesUrl}
