@@ -1,5 +1,6 @@
 // What lives for one request: who asks, until when an answer is wanted, and the loader.
 
+import { CacheTags } from "./cache-tags.ts";
 import type { DeviceDirectory } from "./device/device-directory.ts";
 import { CertificateLoader } from "./device-certificate/certificate.loader.ts";
 import type { CertificateCatalog } from "./device-certificate/certificate-id.ts";
@@ -25,6 +26,8 @@ export interface RequestContext {
   readonly secrets: SealedSecrets;
   /** For how long the answer may be kept by others. */
   readonly freshness: AnswerFreshness;
+  /** By which names they can drop it. */
+  readonly cacheTags: CacheTags;
   readonly maxEntities: number;
   /** What the calls of each kind are doing now. */
   readonly actions: readonly (() => Promise<ActionUse>)[];
@@ -62,6 +65,7 @@ export function createRequestContext(
     caller,
     certificates: new CertificateLoader({ catalog, retrieval, requester, freshness }),
     freshness,
+    cacheTags: new CacheTags(),
     devices,
     secrets: new SealedSecrets({
       catalog,

@@ -4,7 +4,11 @@ import type { Requester } from "../quota/quota.ts";
 import type { AnswerFreshness } from "../retrieval/answer-freshness.ts";
 import type { Lookup, Retrieval, Retrieved } from "../retrieval/retrieval.ts";
 import type { CertificateCatalog, CertificateReference } from "./certificate-id.ts";
-import { createCertificate, type DeviceCertificate } from "./device-certificate.ts";
+import {
+  createCertificate,
+  type DeviceCertificate,
+  findKnownExpiry,
+} from "./device-certificate.ts";
 import type { CertificateProduct } from "./product.ts";
 import { readSelected } from "./reading.ts";
 
@@ -102,11 +106,29 @@ export class CertificateLoader {
       const outcome = retrieved[index];
       if (outcome === undefined) return new Error("a certificate was not loaded");
       if (reference instanceof Error || outcome instanceof Error) return toError(outcome);
-      this.#freshness.restrict(outcome.freshUntilMs);
       return toCertificate(reference, outcome, readAt);
     });
     const reading = readSelected(certificates, fields);
-    return reading === undefined ? certificates : reading.then(() => certificates);
+    if (reading !== undefined) {
+      return reading.then(() => {
+        this.#restrictFreshness(retrieved, readAt);
+        return certificates;
+      });
+    }
+    this.#restrictFreshness(retrieved, readAt);
+    return certificates;
+  }
+
+  /** Once its dates are known: when a certificate expires, its status changes by itself. */
+  #restrictFreshness(retrieved: readonly (Retrieved | Error)[], readAt: Date): void {
+    const nowMs = performance.now();
+    for (const outcome of retrieved) {
+      if (outcome instanceof Error) continue;
+      const { facts, freshUntilMs } = outcome;
+      const expiry = facts === null ? null : findKnownExpiry(facts);
+      const leftMs = expiry === null ? 0 : expiry.getTime() - readAt.getTime();
+      this.#freshness.restrict(leftMs > 0 ? Math.min(freshUntilMs, nowMs + leftMs) : freshUntilMs);
+    }
   }
 }
 

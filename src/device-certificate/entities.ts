@@ -1,5 +1,6 @@
 // Resolves representations, by which gateways ask for entities: each on its own, by its key alone.
 import type { GraphQLResolveInfo } from "graphql";
+import { toCacheTag } from "../cache-tags.ts";
 import { type RequestContext, requireScopes } from "../context.ts";
 import { RequestError } from "../errors.ts";
 import { SCOPES } from "../scopes.ts";
@@ -28,6 +29,8 @@ export interface EntityType {
     context: RequestContext,
     info: GraphQLResolveInfo,
   ): (representation: Representation) => object;
+  /** The ids of the certificates that an entity of this type tells of, for the tags of caches. */
+  certificateIdsOf?(entity: object): readonly unknown[];
 }
 
 /** What a gateway claims of an entity, to be read with `readField` alone. */
@@ -61,6 +64,7 @@ export function createEntitiesResolver(
       return reader;
     };
     const wanted = claims.map((claim) => inItsPlace(() => readClaim(claim, findReader)));
+    context.cacheTags.addEntities(() => wanted.map(toTags));
     const ids = wanted.flatMap((one) => (one instanceof WantedCertificate ? [one.id] : []));
     if (ids.length === 0) return wanted;
     const loaded = context.certificates.loadMany(ids, collectSelectedFields(info));
@@ -68,6 +72,14 @@ export function createEntitiesResolver(
       ? putInPlace(loaded, wanted)
       : loaded.then((certificates) => putInPlace(certificates, wanted));
   };
+
+  function toTags(entity: WantedCertificate | object): string[] {
+    const ids =
+      entity instanceof WantedCertificate
+        ? [entity.id]
+        : others.flatMap((type) => type.certificateIdsOf?.(entity) ?? []);
+    return ids.map((id) => toCacheTag(String(id)));
+  }
 
   function readClaim(
     claim: Claim | null,

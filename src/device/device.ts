@@ -58,6 +58,7 @@ export function createDeviceType(names: DeviceNames = {}): DeviceType {
         return new JoinedDevice(key, ids, reading);
       };
     },
+    certificateIdsOf: (entity) => (entity instanceof JoinedDevice ? entity.knownIds : []),
   };
 }
 
@@ -124,6 +125,10 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
       this.key = key;
       this.#ids = ids;
       this.#reading = reading;
+    }
+
+    get knownIds(): readonly unknown[] {
+      return this.#ids;
     }
 
     @Field(() => DeviceCertificate, {

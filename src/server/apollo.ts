@@ -13,6 +13,7 @@ import type { SubgraphSchema } from "../schema.ts";
 import { createCostLimit } from "./cost-limit.ts";
 import { createErrorRules, toPublicMessage } from "./error-rules.ts";
 import { createExecute } from "./execution.ts";
+import { createFreshnessPlugin } from "./freshness.ts";
 import type { Metrics } from "./metrics.ts";
 import { refuseUnknownOperationTypes } from "./operation-types.ts";
 import { withoutQuotedValues } from "./quoted-values.ts";
@@ -26,6 +27,8 @@ export interface ApolloOptions {
     readonly errors: number;
     readonly maxEntities: number;
   };
+  /** Whether anybody may be given what somebody else asked for. */
+  readonly isPublic: boolean;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -36,6 +39,7 @@ const MAX_VALIDATION_ERRORS = 20;
 export function createApollo({
   schema,
   limits,
+  isPublic,
   log,
   metrics,
 }: ApolloOptions): ApolloServer<RequestContext> {
@@ -57,12 +61,13 @@ export function createApollo({
     formatError: (formatted, error) => toPublicError(formatted, error, { log, metrics }),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
-      // It would wrap every field.
+      // It would wrap every field, for what the plugin for freshness says once.
       ApolloServerPluginCacheControlDisabled(),
       // The texts of errors would go around the formatting.
       ApolloServerPluginInlineTrace({ includeErrors: { masked: true } }),
       createCostLimit(limits),
       createErrorRules({ errors: limits.errors, onRefused: metrics.onRefused }),
+      createFreshnessPlugin({ isPublic }),
       createCountingPlugin(metrics),
     ],
   });

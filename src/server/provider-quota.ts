@@ -54,7 +54,8 @@ export class ProviderQuotaResolver {
       "What every quota is doing now, one entry for each API action on each connection; null, with an error, for callers without the scope.",
   })
   @RequiresScope(SCOPES.operationsRead)
-  providerQuotas(@Ctx() { actions }: RequestContext): Promise<ActionUse[]> {
+  providerQuotas(@Ctx() { actions, freshness }: RequestContext): Promise<ActionUse[]> {
+    freshness.forbidKeeping();
     return Promise.all(actions.map((readUse) => readUse()));
   }
 }

@@ -87,6 +87,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const apollo = createApollo({
     schema,
     limits: { ...limits, maxEntities: config.answer.maxEntities },
+    isPublic: config.auth.mode === "none",
     log,
     metrics,
   });

@@ -2,6 +2,7 @@
 import "reflect-metadata";
 import { type GraphQLResolveInfo, Kind } from "graphql";
 import { describe, expect, it } from "vitest";
+import { CacheTags } from "../../src/cache-tags.ts";
 import type { RequestContext } from "../../src/context.ts";
 import {
   createEntitiesResolver,
@@ -16,7 +17,11 @@ const gadget: EntityType = {
 const resolve = createEntitiesResolver([], [gadget]);
 
 const contextOf = (...scopes: readonly string[]) =>
-  ({ caller: { scopes: new Set(scopes) }, maxEntities: 100 }) as unknown as RequestContext;
+  ({
+    caller: { scopes: new Set(scopes) },
+    maxEntities: 100,
+    cacheTags: new CacheTags(),
+  }) as unknown as RequestContext;
 const context = contextOf();
 const info = {
   fieldNodes: [{ kind: Kind.FIELD, name: { kind: Kind.NAME, value: "_entities" } }],
