@@ -39,8 +39,8 @@ export class CredentialError extends Error {
 
 export interface LoadedCredential {
   readonly credential: Credential;
-  /** Milliseconds since 1970. Left out for a credential that does not expire. */
-  readonly expiresAtMs?: number | undefined;
+  /** From now on, in milliseconds: no time of day, which may jump. Left out for a credential that does not expire. */
+  readonly validForMs?: number | undefined;
 }
 
 export interface RefreshingSourceOptions {
@@ -52,11 +52,12 @@ export interface RefreshingSourceOptions {
   /** The longest that one load may take. Default 10,000: the vendors' own have no limit everywhere. */
   readonly loadTimeoutMs?: number;
   readonly log: Pick<Log, "warn">;
-  readonly now?: () => number;
 }
 
-/** After a failed load, and after a forced one that brought the same credential again, the next waits this long. */
+/** After a failed load the next waits this long. */
 const PAUSE_MS = 1_000;
+/** After a load that a refusal called for, the next refusal calls for none: what came is refused as well. */
+const REFUSED_PAUSE_MS = 10_000;
 
 /** A credential that is loaded when it is first wanted, and again before it expires or after it was refused. */
 export function createRefreshingSource({
@@ -65,13 +66,14 @@ export function createRefreshingSource({
   refreshAheadMs = 5 * 60_000,
   loadTimeoutMs = 10_000,
   log,
-  now = Date.now,
 }: RefreshingSourceOptions): CredentialSource {
-  let current: LoadedCredential | undefined;
+  const now = () => performance.now();
+  let current: { readonly credential: Credential; readonly expiresAtMs: number } | undefined;
   let isRefused = false;
   let refreshAtMs = 0;
   let loading: Promise<Credential> | undefined;
   let pausedUntilMs = Number.NEGATIVE_INFINITY;
+  let refusalsPausedUntilMs = Number.NEGATIVE_INFINITY;
   let failure: CredentialError | undefined;
 
   /** One load at a time, shared by all who ask meanwhile. */
@@ -88,11 +90,11 @@ export function createRefreshingSource({
       const loaded = await withinTime(load(), loadTimeoutMs);
       const isSame =
         current !== undefined && isSameCredential(current.credential, loaded.credential);
-      // What was refused and is still all there is must not be loaded anew for each refused call.
-      if (isSame && isRefused) pausedUntilMs = now() + PAUSE_MS;
+      if (isRefused) refusalsPausedUntilMs = now() + REFUSED_PAUSE_MS;
       const credential = isSame && current ? current.credential : loaded.credential;
-      current = { ...loaded, credential };
-      refreshAtMs = toRefreshAtMs(loaded.expiresAtMs);
+      const { validForMs = Number.POSITIVE_INFINITY } = loaded;
+      current = { credential, expiresAtMs: now() + validForMs };
+      refreshAtMs = toRefreshAtMs(current.expiresAtMs);
       isRefused = false;
       failure = undefined;
       return credential;
@@ -104,7 +106,7 @@ export function createRefreshingSource({
     }
   }
 
-  function toRefreshAtMs(expiresAtMs = Number.POSITIVE_INFINITY): number {
+  function toRefreshAtMs(expiresAtMs: number): number {
     // A short-lived credential is replaced at half of its time, or every call would load one.
     const aheadMs = Math.min(refreshAheadMs, (expiresAtMs - now()) / 2);
     return Math.max(expiresAtMs - aheadMs, now() + PAUSE_MS);
@@ -113,7 +115,7 @@ export function createRefreshingSource({
   return {
     async get() {
       if (!current || isRefused) return loadOnce();
-      const { credential, expiresAtMs = Number.POSITIVE_INFINITY } = current;
+      const { credential, expiresAtMs } = current;
       if (now() < Math.min(refreshAtMs, expiresAtMs)) return credential;
       const next = loadOnce();
       if (now() >= expiresAtMs) return next;
@@ -122,7 +124,7 @@ export function createRefreshingSource({
       return credential;
     },
     refresh(refused) {
-      if (refused === current?.credential && now() >= pausedUntilMs) isRefused = true;
+      if (refused === current?.credential && now() >= refusalsPausedUntilMs) isRefused = true;
     },
   };
 }

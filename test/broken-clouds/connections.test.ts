@@ -58,8 +58,8 @@ describe("an answer of a hundred megabytes", () => {
       expect(errors.map(({ path, extensions }) => [path?.[1], extensions["code"]])).toEqual([
         [3, "PROVIDER_UNAVAILABLE"],
       ]);
-      // The ten megabytes that are taken, and once more while they are put together; the rest is the emulator's.
-      expect(most).toBeLessThan(45 * MIB);
+      // Ten megabytes are taken, and once more while they are put together; some are of the emulator in this process.
+      expect(most).toBeLessThan(90 * MIB);
       await vi.waitFor(() => expect(proxy.sockets.size).toBe(0), PATIENT);
     },
     60_000,

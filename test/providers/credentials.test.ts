@@ -51,7 +51,7 @@ describe("createRefreshingSource", () => {
 
   it("replaces a credential in the background five minutes before it expires", async () => {
     const { source, load, answer } = createSource();
-    answer({ credential: toCredential("one"), expiresAtMs: Date.now() + 60 * MINUTE_MS });
+    answer({ credential: toCredential("one"), validForMs: 60 * MINUTE_MS });
     await source.get();
     vi.advanceTimersByTime(54 * MINUTE_MS);
     await source.get();
@@ -62,7 +62,7 @@ describe("createRefreshingSource", () => {
     expect(new Set(meanwhile.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["one"]));
     expect(load).toHaveBeenCalledTimes(2);
 
-    answer({ credential: toCredential("two"), expiresAtMs: Date.now() + 60 * MINUTE_MS });
+    answer({ credential: toCredential("two"), validForMs: 60 * MINUTE_MS });
     await vi.advanceTimersByTimeAsync(0);
     expect(await source.get()).toMatchObject({ accessKeyId: "two" });
     expect(load).toHaveBeenCalledTimes(2);
@@ -70,7 +70,7 @@ describe("createRefreshingSource", () => {
 
   it("never gives an expired credential", async () => {
     const { source, answer } = createSource();
-    answer({ credential: toCredential("one"), expiresAtMs: Date.now() + 60 * MINUTE_MS });
+    answer({ credential: toCredential("one"), validForMs: 60 * MINUTE_MS });
     await source.get();
     vi.advanceTimersByTime(60 * MINUTE_MS);
     const next = source.get();
@@ -80,7 +80,7 @@ describe("createRefreshingSource", () => {
 
   it("does not load for each call when a credential lives shorter than that", async () => {
     const { source, load, answer } = createSource();
-    answer({ credential: toCredential("short"), expiresAtMs: Date.now() + 2 * MINUTE_MS });
+    answer({ credential: toCredential("short"), validForMs: 2 * MINUTE_MS });
     for (let call = 0; call < 10; call += 1) await source.get();
     expect(load).toHaveBeenCalledTimes(1);
     vi.advanceTimersByTime(MINUTE_MS);
@@ -92,7 +92,7 @@ describe("createRefreshingSource", () => {
 
   it("keeps a valid credential while its replacement fails, and tries again after a pause", async () => {
     const { source, load, answer, fail } = createSource();
-    answer({ credential: toCredential("one"), expiresAtMs: Date.now() + 60 * MINUTE_MS });
+    answer({ credential: toCredential("one"), validForMs: 60 * MINUTE_MS });
     await source.get();
     vi.advanceTimersByTime(56 * MINUTE_MS);
     await source.get();
@@ -150,6 +150,28 @@ describe("createRefreshingSource", () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
+  it("loads no third one for those whose second credential is refused as well", async () => {
+    const { source, load, answer } = createSource();
+    answer({ credential: toCredential("one") });
+    source.refresh(await source.get());
+    const second = source.get();
+    answer({ credential: toCredential("two") });
+    for (let call = 0; call < 10; call += 1) source.refresh(await second);
+    expect(await source.get()).toBe(await second);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it("is disturbed by no jump of the system clock", async () => {
+    const { source, load, answer } = createSource();
+    answer({ credential: toCredential("one"), validForMs: 60 * MINUTE_MS });
+    await source.get();
+    for (const jump of [365 * 24 * 60 * MINUTE_MS, -365 * 24 * 60 * MINUTE_MS]) {
+      vi.setSystemTime(Date.now() + jump);
+      expect(await source.get()).toMatchObject({ accessKeyId: "one" });
+    }
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
   it("does not load for each refusal when there is no other credential to be had", async () => {
     const { source, load, answer } = createSource();
     answer({ credential: toCredential("one") });
@@ -163,7 +185,7 @@ describe("createRefreshingSource", () => {
       expect(await source.get()).toBe(refused);
     }
     expect(load).toHaveBeenCalledTimes(2);
-    vi.advanceTimersByTime(1_000);
+    vi.advanceTimersByTime(10_000);
     source.refresh(refused);
     const third = source.get();
     answer({ credential: toCredential("two") });

@@ -42,6 +42,6 @@ async function loadFrom(provider: ChainProvider): Promise<LoadedCredential> {
   if (!securityToken) return { credential: accessKey };
   return {
     credential: { ...accessKey, securityToken: new Secret(securityToken) },
-    expiresAtMs: Date.now() + SESSION_CREDENTIAL_MS,
+    validForMs: SESSION_CREDENTIAL_MS,
   };
 }

@@ -47,7 +47,7 @@ async function loadFrom(provider: ChainProvider): Promise<LoadedCredential> {
   if (!token) return { credential: accessKey };
   return {
     credential: { ...accessKey, securityToken: new Secret(token) },
-    expiresAtMs: Date.now() + ROLE_CREDENTIAL_MS,
+    validForMs: ROLE_CREDENTIAL_MS,
   };
 }
 
