@@ -18,7 +18,7 @@ export interface ControlOptions {
 }
 
 const HELP = `GET    /faults            the faults that are switched on
-POST   /faults            {"api":"aliyun-iot","kind":"hang"}: see the kinds in the source of the emulator
+POST   /faults            {"api":"aliyun-iot","kind":"hang"}: docs/emulator.md lists the kinds
 DELETE /faults            ends all faults; ?api=aliyun-iot ends one
 GET    /calls             what arrived, by API and action
 DELETE /calls             forgets it
