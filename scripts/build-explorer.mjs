@@ -44,9 +44,11 @@ async function buildExplorer() {
   writeFileSync(join(root, STAMP), "");
 }
 
+/** Of a folder those that stand in it itself: below the operations, tests write what they generate. */
 function filesOf(path) {
   if (!statSync(join(root, path)).isDirectory()) return [path];
-  return readdirSync(join(root, path), { recursive: true }).map((name) => join(path, name));
+  const entries = readdirSync(join(root, path), { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => join(path, name));
 }
 
 function timeOf(path) {
