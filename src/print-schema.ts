@@ -3,7 +3,12 @@ import "reflect-metadata";
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { type GraphQLSchema, isAbstractType } from "graphql";
-import { type Config, ConfigError, loadConfig, toConfigJsonSchema } from "./config/index.ts";
+import {
+  ConfigError,
+  loadSchemaConfig,
+  type SchemaConfig,
+  toConfigJsonSchema,
+} from "./config/index.ts";
 import { products } from "./providers/index.ts";
 import { createSchema } from "./schema.ts";
 
@@ -12,7 +17,8 @@ const USAGE = `Usage: npm run schema -- [--config FILE] [--out FILE] [--check]
 Writes the schema that this subgraph serves, for composition.
 
   --config FILE   the variant of this configuration: its device type, its source of certificate ids, its
-                  directives; by default the variant of the default configuration
+                  directives (variables and files of other sections need not be there);
+                  or the variable SUBGRAPH_CONFIG; by default the variant of the default configuration
   --out FILE      where to; by default the generated files in schema/
   --check         writes nothing and fails when a file would change
 `;
@@ -21,8 +27,10 @@ const EXIT_BAD_CONFIGURATION = 2;
 const folder = new URL("../schema/", import.meta.url);
 
 async function main(): Promise<void> {
-  const { config: path, out, check = false } = readArguments();
-  const config = path && (await loadConfig(path, { products, env: process.env }));
+  const { config: named, out, check = false } = readArguments();
+  // What is committed is the default variant, whatever the environment of the check says.
+  const path = named ?? (check ? undefined : process.env["SUBGRAPH_CONFIG"]);
+  const config = path && (await loadSchemaConfig(path, { products, env: process.env }));
   const { schema, sdl } = await createSchema(config ? toVariant(config) : { products });
   const files: [name: string, file: string | URL, content: string][] =
     out === undefined
@@ -66,7 +74,7 @@ function leave(message: string): never {
   process.exit(EXIT_BAD_CONFIGURATION);
 }
 
-function toVariant({ join, schema: { authorizationDirectives } }: Config) {
+function toVariant({ join, schema: { authorizationDirectives } }: SchemaConfig) {
   return { products, join, authorizationDirectives };
 }
 

@@ -28,10 +28,59 @@ interface LoadConfigOptions {
 
 /** Reads and checks a configuration file. Rejects with a `ConfigError` that names every mistake. */
 export async function loadConfig(path: string, options: LoadConfigOptions): Promise<Config> {
-  const { products, env } = options;
-  const text = await fetchText(path);
+  const { tree, config, problems } = await inspect(path, options);
   const folder = dirname(path);
-  const tree = await readYaml(text, { env, folder });
+  const wrong = new Set(problems.map((problem) => problem.path));
+  for (const { path: where, message } of await findFileMistakes(tree, folder)) {
+    const text = toPathText(where);
+    if (!wrong.has(text)) problems.push({ line: tree.lineOf(where), path: text, message });
+  }
+  if (problems.length > 0 || config === undefined) throw new ConfigError(path, problems);
+  return resolvePaths(config, folder);
+}
+
+/** The sections that shape the GraphQL schema. */
+export type SchemaConfig = Pick<Config, "join" | "schema">;
+
+/** Sections without a say in the schema: where it is composed, their variables and files need not be there. */
+const ELSEWHERE: ReadonlySet<string> = new Set<Exclude<keyof Config, keyof SchemaConfig>>([
+  "server",
+  "connections",
+  "answer",
+  "cache",
+  "redis",
+  "limits",
+  "auth",
+  "secrets",
+]);
+
+/** The same for the schema alone: mistakes elsewhere are left to the process that serves. */
+export async function loadSchemaConfig(
+  path: string,
+  options: LoadConfigOptions,
+): Promise<SchemaConfig> {
+  const { tree, problems } = await inspect(path, options);
+  const relevant = problems.filter(
+    (problem) => !ELSEWHERE.has(problem.path.split(/[.[]/, 1)[0] ?? ""),
+  );
+  if (relevant.length > 0) throw new ConfigError(path, relevant);
+  const { join, schema } = createConfigSchema(options.products).shape;
+  return {
+    join: join.parse(tree.valueAt(["join"])),
+    schema: schema.parse(tree.valueAt(["schema"])),
+  };
+}
+
+interface Inspection {
+  readonly tree: ConfigTree;
+  /** `undefined` where a value is wrong. */
+  readonly config: Config | undefined;
+  readonly problems: ConfigProblem[];
+}
+
+async function inspect(path: string, { products, env }: LoadConfigOptions): Promise<Inspection> {
+  const text = await fetchText(path);
+  const tree = await readYaml(text, { env, folder: dirname(path) });
   const unreadable = findUnreadable(tree);
   if (unreadable !== undefined) throw new ConfigError(path, [...tree.problems, ...unreadable]);
 
@@ -52,16 +101,11 @@ export async function loadConfig(path: string, options: LoadConfigOptions): Prom
     problems.push(...toProblems(issue, tree));
   }
   const wrong = new Set(problems.map((problem) => problem.path));
-  const contradictions = [
-    ...findContradictions(tree, products),
-    ...(await findFileMistakes(tree, folder)),
-  ];
-  for (const { path, message } of contradictions) {
+  for (const { path, message } of findContradictions(tree, products)) {
     const where = toPathText(path);
     if (!wrong.has(where)) problems.push({ line: tree.lineOf(path), path: where, message });
   }
-  if (problems.length > 0 || result.config === undefined) throw new ConfigError(path, problems);
-  return resolvePaths(result.config, folder);
+  return { tree, config: result.config, problems };
 }
 
 /** Paths start from the folder of the file, as those of `${file:PATH}` do. */

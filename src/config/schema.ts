@@ -143,7 +143,7 @@ function createAnswerSchema() {
     maxEntities: wholeNumber(1, 100_000)
       .default(1000)
       .describe(
-        "Most representations in one _entities call, and ids in one deviceCertificates call (default: 1000).",
+        "Most representations in one _entities call, certificates of all devices in it, and ids in one deviceCertificates call (default: 1000).",
       ),
   })
     .prefault({})

@@ -1,7 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { loadSchemaConfig } from "../../src/config/index.ts";
 import { createConfigFiles, MINIMAL, toLines } from "./config-files.ts";
+import { products } from "./products.ts";
 
 const files = createConfigFiles();
 const refuse = async (yaml: string) => toLines(await files.refuse(`${MINIMAL}${yaml}\n`));
@@ -81,6 +83,35 @@ describe("join.directory.file", () => {
   it("is not looked for when the source is another", async () => {
     const yaml = `${MINIMAL}join: { source: external, directory: { file: nowhere.csv } }\n`;
     await expect(files.load(yaml)).resolves.toBeDefined();
+  });
+});
+
+describe("a configuration that is read for its schema alone", () => {
+  const load = async (yaml: string) =>
+    loadSchemaConfig(await files.write("schema.yaml", yaml), { products, env: { TYPE: "Asset" } });
+
+  it("needs neither the variables nor the files of what serves", async () => {
+    const { join: names, schema } = await load(`connections:
+  - cloud: tencent
+    region: ap-guangzhou
+    credentials: { accessKeyId: \${NOT_SET}, accessKeySecret: \${file:nowhere} }
+auth: { mode: gateway, gateway: { token: \${NOT_SET_EITHER} } }
+join: { typeName: "\${TYPE}", directory: { file: nowhere.csv } }
+schema: { authorizationDirectives: false }
+`);
+    expect(names).toMatchObject({ typeName: "Asset", keyField: "id", source: "directory" });
+    expect(schema.authorizationDirectives).toBe(false);
+  });
+
+  it("is refused for what is wrong in it, and for keys that nobody knows", async () => {
+    const error = await load(
+      `${MINIMAL}jion: {}\njoin: { keyField: 7, typeName: Query }\nserver: 1\n`,
+    ).catch((reason) => reason);
+    expect(toLines(error).map((line) => line.split(":", 1)[0])).toEqual([
+      "jion",
+      "join.keyField",
+      "join.typeName",
+    ]);
   });
 });
 
