@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: "test/support/prepare.ts",
+    setupFiles: "test/support/output-watch.ts",
     // Most tests wait for clouds and quotas, not for the processor.
     maxWorkers: 3,
     testTimeout: 20_000,

@@ -15,6 +15,7 @@ import {
   startSubgraphProcess,
   writeConfig,
 } from "./support/process.ts";
+import { createRecipientKey } from "./support/recipient-key.ts";
 import { toConnections } from "./support/subgraph.ts";
 
 let emulator: Emulator;
@@ -252,30 +253,47 @@ describe("a process in trouble", () => {
 
 describe("the memory of the process", () => {
   const CERTIFICATES = readOperation("certificates", "every-field");
+  const SEALED_ENTITIES = readOperation("sealed-entities");
+  const TOKEN = "not-a-real-token-0001";
 
-  it("holds no secret that a cloud answered, after answers and failures of every kind", {
+  it("holds no secret that a cloud answered, after answers, failures and hand-outs of every kind", {
     timeout: 60_000,
   }, async () => {
     const folder = await makeFolder();
+    const key = await createRecipientKey("P-256");
     const running = await startSubgraphProcess(
       {
         server: { port: 0, adminPort: 0, drainSeconds: 0 },
         connections: toConnections(emulator, { callsPerSecond: 1_000 }),
-        answer: { withinMs: 3_000 },
+        answer: { withinMs: 10_000 },
         cache: { freshSeconds: { active: 0 } },
+        auth: { mode: "gateway", gateway: { token: TOKEN } },
+        secrets: { mode: "sealed" },
       },
       { NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}` },
     );
     const ids = emulator.fleet.products.flatMap((product) => product.ids());
-    const askAll = async () => {
+    const send = async (query: string, variables: Record<string, unknown>) => {
       const response = await fetch(running.url, {
         method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ query: CERTIFICATES, variables: { ids } }),
+        headers: {
+          "content-type": "application/json",
+          "x-gateway-token": TOKEN,
+          "x-scopes":
+            "device-certificate:read device-certificate:personal:read device-certificate:secret:read",
+        },
+        body: JSON.stringify({ query, variables }),
       });
       expect(response.status).toBe(200);
       return response.text();
     };
+    const representations = ids.map((id) => ({ __typename: "DeviceCertificate", id }));
+    const askAll = async () => {
+      await send(SEALED_ENTITIES, { representations, recipient: key.jwk });
+      return send(CERTIFICATES, { ids });
+    };
+    const sealed = await send(SEALED_ENTITIES, { representations, recipient: key.jwk });
+    expect(sealed.includes('"sealedDeviceAccessKeySecret":"eyJ')).toBe(true);
     expect((await askAll()).includes('"errors"')).toBe(false);
     for (const fault of [
       { kind: "wrongTypes" },
@@ -287,6 +305,12 @@ describe("the memory of the process", () => {
     }
     for (const api of APIS) emulator.setFault(api, null);
     await askAll();
+    // What is on its way may be in the memory.
+    await vi.waitFor(() => {
+      for (const action of Object.values(emulator.calls.toJson()).flatMap(Object.values)) {
+        expect(action.granted + action.refused + action.faulted).toBe(action.arrived);
+      }
+    }, 10_000);
 
     running.child.kill("SIGUSR2");
     // Written in one go: whoever is answered afterwards is answered after it.

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { stringify } from "yaml";
+import { searchOutput, watchAnswers } from "./output-watch.ts";
 
 const RUN = fileURLToPath(new URL("../../scripts/run.mjs", import.meta.url));
 
@@ -41,6 +42,8 @@ export function startProcess(
   onTestFinished(async () => {
     child.kill("SIGKILL");
     await ended;
+    // The emulator prints its keys: somebody has to use them.
+    if (args[0] === "main") searchOutput("process", `${stdout}\n${stderr}`);
   });
 
   return {
@@ -90,5 +93,6 @@ export async function startSubgraphProcess(
   const started = startProcess(["main", "--config", await writeConfig(config)], environment);
   const [line] = await started.waitFor(/^\{.*"msg":"ready".*\}$/m);
   const { url, admin } = JSON.parse(line);
+  watchAnswers([url, admin]);
   return { ...started, url, adminUrl: admin };
 }

@@ -4,7 +4,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { findFreePort } from "./free-port.ts";
+import { searchOutput } from "./output-watch.ts";
 
 export interface TestRedis {
   /** `redis://127.0.0.1:12345`. */
@@ -40,8 +42,48 @@ export async function startRedis(): Promise<TestRedis> {
       await kill();
       server = await startServer(port);
     },
-    close: kill,
+    close: async () => {
+      await searchEverything(port);
+      await kill();
+    },
   };
+}
+
+/** Whatever tests left in it must be free of secrets. A server that is paused or gone is not asked. */
+async function searchEverything(port: number): Promise<void> {
+  const client = new Redis({
+    port,
+    commandTimeout: 2_000,
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    const names = await client.keys("*");
+    const values = await Promise.all(names.map((name) => readValue(client, name)));
+    searchOutput("Redis", [...names, ...values.map((value) => JSON.stringify(value))].join("\n"));
+  } catch {
+    // Many tests end with it dead.
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function readValue(client: Redis, name: string): Promise<unknown> {
+  switch (await client.type(name)) {
+    case "string":
+      return client.get(name);
+    case "hash":
+      return client.hgetall(name);
+    case "zset":
+      return client.zrange(name, "0", "-1");
+    case "set":
+      return client.smembers(name);
+    default:
+      return client.lrange(name, 0, -1);
+  }
 }
 
 const READY_WITHIN_MS = 10_000;

@@ -7,6 +7,7 @@ import type { CertificateProduct } from "../../src/device-certificate/product.ts
 import type { Emulator } from "../../src/emulator/index.ts";
 import { products as allProducts } from "../../src/providers/index.ts";
 import { type Server, startServer } from "../../src/server/server.ts";
+import { listSecrets, searchOutput, watchAnswers } from "./output-watch.ts";
 
 export interface GraphQLAnswer {
   // biome-ignore lint/suspicious/noExplicitAny: tests read whatever shape their own query asked for
@@ -46,15 +47,18 @@ export async function startTestSubgraph(options: TestSubgraphOptions): Promise<T
     connections,
     ...sections,
   });
+  const secrets = listSecrets(config);
   const lines: string[] = [];
   const stream = new Writable({
     write(chunk, _encoding, done) {
       lines.push(String(chunk));
+      searchOutput("log", String(chunk), secrets);
       done();
     },
   });
   const log = pino({ level: "debug" }, stream);
   const server = await startServer({ config, products, log, exampleIds });
+  watchAnswers([server.url, server.adminUrl], secrets);
   return {
     ...server,
     logged: () => lines.join(""),
