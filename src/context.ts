@@ -71,6 +71,7 @@ export function createRequestContext(
       catalog,
       desk,
       requester,
+      freshness,
       subject: caller.subject,
       requestId,
     }),

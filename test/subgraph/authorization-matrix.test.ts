@@ -58,6 +58,7 @@ beforeAll(async () => {
     sections: {
       auth: { mode: "gateway", gateway: { token: TOKEN } },
       secrets: { mode: "sealed", auditFile: join(folder, "audit.log") },
+      limits: { aliases: 1000, repeatedFields: 1000 },
       join: {
         directory: {
           patterns: products.map(({ prefix, key }) => {
