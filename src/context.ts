@@ -71,7 +71,6 @@ export function createRequestContext(
       catalog,
       desk,
       requester,
-      freshness,
       subject: caller.subject,
       requestId,
     }),

@@ -3,7 +3,6 @@ import type { CertificateCatalog } from "../device-certificate/certificate-id.ts
 import type { SecretSealer } from "../device-certificate/sealed-field.ts";
 import { RequestError } from "../errors.ts";
 import type { Requester } from "../quota/quota.ts";
-import type { AnswerFreshness } from "../retrieval/answer-freshness.ts";
 import type { SecretsDesk } from "./secrets-desk.ts";
 
 export interface SealedSecretsOptions {
@@ -11,8 +10,6 @@ export interface SealedSecretsOptions {
   /** `undefined` while `secrets.mode` is off. */
   readonly desk: SecretsDesk | undefined;
   readonly requester: Requester;
-  /** Told that nobody may keep the answer. */
-  readonly freshness: Pick<AnswerFreshness, "forbidKeeping">;
   /** Who asks, for the audit. */
   readonly subject: string | null;
   readonly requestId: string;
@@ -27,11 +24,15 @@ export class SealedSecrets implements SecretSealer {
     this.#options = options;
   }
 
+  /** Whether the answer may hold a sealed secret, and so must be kept nowhere. */
+  get areAskedFor(): boolean {
+    return this.#asked > 0;
+  }
+
   /** Each call asks the cloud anew and is recorded by itself, also when a certificate is asked for twice. */
   async seal(certificateId: string, name: string, recipientJwk: string): Promise<string | null> {
     this.#asked += 1;
-    const { desk, catalog, requester, freshness, subject, requestId } = this.#options;
-    freshness.forbidKeeping();
+    const { desk, catalog, requester, subject, requestId } = this.#options;
     if (desk === undefined) {
       throw new RequestError(
         "SECRETS_DISABLED",

@@ -177,6 +177,24 @@ describe("a sealed field", () => {
     expect(await readNewRecords()).toHaveLength(4);
   });
 
+  it("forbids everybody to keep the answer", async () => {
+    const response = await fetch(subgraph.url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "x-gateway-token": TOKEN,
+        "x-scopes": SCOPES.join(" "),
+      },
+      body: JSON.stringify({
+        query: ONE_KEY,
+        variables: { id: findReady().id, recipient: key.jwk },
+      }),
+    });
+    expect(await response.text()).toContain('"sealedPrivateKey":"eyJ');
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await readNewRecords()).toHaveLength(1);
+  });
+
   it("is in no cache, neither here nor in Redis", async () => {
     const { Redis } = await import("ioredis");
     const client = new Redis(redis.url);
