@@ -25,6 +25,8 @@ function isStale() {
 }
 
 function build() {
+  // A first start, or one after a change, takes longer: whoever waits shall know why.
+  console.error("Compiling …");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const { status } = spawnSync(npm, ["run", "--silent", "build:server"], {
     cwd: root,
