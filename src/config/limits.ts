@@ -25,7 +25,7 @@ export function createLimitsSchema() {
     urlBytes: limit(8192, 256, 65_536, "Most bytes in a request's path and query"),
     headerBytes: limit(16_384, 1024, 262_144, "Most bytes in a request's headers, URL included"),
     headers: limit(100, 10, 2000, "Most headers in a request"),
-    variableDepth: limit(16, 2, 100, "Most levels of lists and objects in a request's JSON"),
+    variableDepth: limit(1000, 2, 100_000, "Most levels of lists and objects in a request's JSON"),
     variableValues: limit(500_000, 100, 10_000_000, "Most values in a request's JSON"),
     queryCharacters: limit(262_144, 1024, 8_388_608, "Most characters in a GraphQL document"),
     tokens: limit(10_000, 100, 1_000_000, "Most tokens in a GraphQL document"),

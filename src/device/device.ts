@@ -71,16 +71,20 @@ interface Reading {
   loadMany(ids: readonly unknown[], fields: ReadonlySet<string>): Loaded[] | Promise<Loaded[]>;
   /** Throws `TOO_MANY_ENTITIES` when all devices together want more certificates than one answer may have. */
   claim(count: number): void;
+  /** A device is delivered of which no certificate is known. */
+  noteNone(): void;
   /** The fields that are wanted of `certificate`, under all its aliases. */
   readonly fieldsOfFirst: ReadonlySet<string>;
   /** The fields that are wanted of `certificates`. */
   readonly fieldsOfAll: ReadonlySet<string>;
 }
 
+/** For how long others may keep that a device has no certificate, in milliseconds: it may get one any time. */
+const NONE_FRESH_MS = 60_000;
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
 function planReading(context: RequestContext, info: GraphQLResolveInfo): Reading {
-  const { caller, certificates, maxEntities } = context;
+  const { caller, certificates, freshness, maxEntities } = context;
   const ofFirst = collectFieldsBelow(info, "certificate");
   const ofAll = collectFieldsBelow(info, "certificates");
   let claimed = 0;
@@ -92,6 +96,7 @@ function planReading(context: RequestContext, info: GraphQLResolveInfo): Reading
       checkEntityCount("certificates of all devices", claimed + count, maxEntities);
       claimed += count;
     },
+    noteNone: () => freshness.restrict(performance.now() + NONE_FRESH_MS),
     fieldsOfFirst: ofFirst ?? ofAll ?? NO_FIELDS,
     fieldsOfAll: ofAll ?? NO_FIELDS,
   };
@@ -122,6 +127,7 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
     #isClaimed = false;
 
     constructor(key: string | number, ids: readonly unknown[], reading: Reading) {
+      if (ids.length === 0) reading.noteNone();
       this.key = key;
       this.#ids = ids;
       this.#reading = reading;

@@ -57,7 +57,7 @@ describe("a configuration", () => {
         urlBytes: 8192,
         headerBytes: 16_384,
         headers: 100,
-        variableDepth: 16,
+        variableDepth: 1000,
         variableValues: 500_000,
         queryCharacters: 262_144,
         tokens: 10_000,
