@@ -1,5 +1,8 @@
+# One exact version in all stages. Whoever builds for production names it by digest: --build-arg NODE_IMAGE=node@sha256:…
+ARG NODE_IMAGE=node:24.21.0-trixie-slim
+
 # Build stage: everything that compiling needs, nothing of which goes further.
-FROM node:24-slim AS build
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -12,12 +15,12 @@ COPY test/operations ./test/operations
 RUN npm run build && rm -rf dist/emulator dist/print-schema.js dist/print-schema.js.map
 
 # What runs, without development dependencies and without their install scripts.
-FROM node:24-slim AS dependencies
+FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 
-FROM node:24-slim
+FROM ${NODE_IMAGE}
 ENV NODE_ENV=production SUBGRAPH_CONFIG=/config/config.yaml
 WORKDIR /app
 COPY package.json LICENSE ./
