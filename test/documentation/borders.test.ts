@@ -15,6 +15,7 @@ interface Crossing {
 
 const CROSSINGS: readonly Crossing[] = [
   crossing("retrieval/any.ts", "../providers/aliyun/iot/index.ts", /serves every cloud/),
+  crossing("secrets/any.ts", "../providers/aliyun/iot/index.ts", /serves every cloud/),
   crossing("quota/any.ts", "../providers/caller.ts", /serves every cloud/),
   crossing("device-certificate/any.ts", "../providers/tencent/cloud.ts", /serves every cloud/),
   crossing("device-certificate/product.ts", "../providers/tencent/cloud.ts", /names no cloud/),
