@@ -13,6 +13,9 @@ export interface AdmissionOptions {
   readonly now?: () => number;
 }
 
+/** A line that is no longer than this is not refused: one slow turn made it wait, not too many requests. */
+const SHORT_LINE = 100;
+
 interface Waiter {
   readonly since: number;
   readonly begin: () => void;
@@ -27,6 +30,7 @@ export class Admission {
   readonly #onNextTurn: (callback: () => void) => void;
   #first: Waiter | undefined;
   #last: Waiter | undefined;
+  #waiting = 0;
   #entered = 0;
 
   constructor(options: AdmissionOptions) {
@@ -44,7 +48,8 @@ export class Admission {
   /** Takes a request on, or throws at once. What it answers must be called when the request is over. */
   enter(): () => void {
     const first = this.#first;
-    const isLate = first !== undefined && this.#now() - first.since > this.#waitMs;
+    const isLong = this.#waiting > SHORT_LINE;
+    const isLate = isLong && first !== undefined && this.#now() - first.since > this.#waitMs;
     if (isLate || this.#entered >= this.#concurrentRequests) {
       throw new Refusal("overload", "There is too much to do just now; ask again a little later.");
     }
@@ -67,12 +72,14 @@ export class Admission {
         this.#last.next = waiter;
       }
       this.#last = waiter;
+      this.#waiting += 1;
     });
   }
 
   readonly #callFirst = (): void => {
     const called = this.#first;
     this.#first = called?.next;
+    this.#waiting -= 1;
     if (this.#first === undefined) this.#last = undefined;
     else this.#onNextTurn(this.#callFirst);
     called?.begin();

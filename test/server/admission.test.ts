@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import { Admission } from "../../src/server/admission.ts";
+import { Refusal } from "../../src/server/refusal.ts";
+
+/** A line whose turns and clock the test moves. */
+function createScene({ concurrentRequests = 1_000, waitMs = 1_000 } = {}) {
+  const scheduled: (() => void)[] = [];
+  let nowMs = 0;
+  const admission = new Admission({
+    concurrentRequests,
+    waitMs,
+    now: () => nowMs,
+    onNextTurn: (callback) => scheduled.push(callback),
+  });
+  return {
+    admission,
+    pass: (ms: number) => {
+      nowMs += ms;
+    },
+    turn: async () => {
+      for (const callback of scheduled.splice(0)) callback();
+      await Promise.resolve();
+    },
+  };
+}
+
+describe("taking requests on", () => {
+  it("refuses with 503 what exceeds the limit, and takes on again who comes when one has left", () => {
+    const { admission } = createScene({ concurrentRequests: 2 });
+    const leave = admission.enter();
+    admission.enter();
+    expect(() => admission.enter()).toThrow(Refusal);
+    leave();
+    leave();
+    expect(admission.entered).toBe(1);
+    admission.enter();
+    expect(() => admission.enter()).toThrow("too much to do");
+  });
+
+  it("takes a burst on, however long its line is", () => {
+    const { admission } = createScene();
+    for (let index = 0; index < 500; index += 1) {
+      admission.enter();
+      void admission.turn();
+    }
+    expect(admission.entered).toBe(500);
+  });
+
+  it("refuses newcomers while the first in a long line has waited too long, and no longer", async () => {
+    const { admission, pass, turn } = createScene();
+    for (let index = 0; index < 150; index += 1) void admission.turn();
+    pass(1_001);
+    expect(() => admission.enter()).toThrow(Refusal);
+    for (let index = 0; index < 50; index += 1) await turn();
+    expect(() => admission.enter()).not.toThrow();
+  });
+
+  it("does not mistake one slow turn for too many requests", () => {
+    const { admission, pass } = createScene();
+    for (let index = 0; index < 50; index += 1) void admission.turn();
+    pass(60_000);
+    expect(() => admission.enter()).not.toThrow();
+  });
+});
+
+describe("taking turns", () => {
+  it("lets one begin in each round of the event loop, in the order in which they came", async () => {
+    const { admission, turn } = createScene();
+    const begun: string[] = [];
+    for (const name of ["a", "b", "c"]) void admission.turn().then(() => begun.push(name));
+    expect(begun).toEqual([]);
+    await turn();
+    expect(begun).toEqual(["a"]);
+    void admission.turn().then(() => begun.push("d"));
+    await turn();
+    expect(begun).toEqual(["a", "b"]);
+    await turn();
+    await turn();
+    await turn();
+    expect(begun).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("begins anew after the line was empty", async () => {
+    const { admission, turn } = createScene();
+    for (let round = 0; round < 3; round += 1) {
+      let hasBegun = false;
+      void admission.turn().then(() => {
+        hasBegun = true;
+      });
+      await turn();
+      expect(hasBegun).toBe(true);
+    }
+  });
+});
