@@ -46,7 +46,7 @@ beforeAll(async () => {
       await askEverything(fault, credential);
     }
   }
-});
+}, 120_000);
 
 afterAll(async () => {
   await emulator?.close();
