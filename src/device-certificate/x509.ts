@@ -99,6 +99,7 @@ function readFacts(der: readonly Buffer[]): X509Facts | null {
   if (leaf === undefined) return null;
   const values = readNameValues(leaf.raw);
   const subject = toRfc4514(leaf.subject, values.subject);
+  const pem = leaf.toString();
   return {
     serialNumber: leaf.serialNumber,
     commonName: findAttribute(subject, "CN"),
@@ -108,8 +109,9 @@ function readFacts(der: readonly Buffer[]): X509Facts | null {
     subjectAltNames: toSubjectAltNames(leaf.subjectAltName),
     notBefore: leaf.validFromDate,
     notAfter: leaf.validToDate,
-    pem: leaf.toString(),
-    pemChain: [leaf, ...certificates.filter((certificate) => certificate !== leaf)].map(String),
+    pem,
+    // The same text, not a copy of it.
+    pemChain: [pem, ...certificates.filter((certificate) => certificate !== leaf).map(String)],
     fingerprintSha256: leaf.fingerprint256,
     ...readPublicKey(leaf),
   };
