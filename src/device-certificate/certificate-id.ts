@@ -1,5 +1,6 @@
 // Certificate ids: `<product>:<connection>:<the product's own key>`. Their form is frozen; other subgraphs store them.
 
+import { LRUCache } from "lru-cache";
 import {
   CertificateIdError,
   checkSegment,
@@ -30,10 +31,15 @@ export interface CertificateReference {
   readonly canonicalId: string;
 }
 
+/** With ids of the usual length 5 MB. */
+const MAX_RESOLVED = 10_000;
+
 /** All products on all configured connections, by which ids are told apart. */
 export class CertificateCatalog {
   readonly connected: readonly ConnectedProduct[];
   readonly #byPrefix = new Map<string, Map<string, ConnectedProduct>>();
+  /** Gateways ask for the same ids again and again; reading one takes longer than finding its certificate. */
+  readonly #resolved = new LRUCache<string, CertificateReference>({ max: MAX_RESOLVED });
 
   constructor(connected: readonly ConnectedProduct[]) {
     this.connected = connected;
@@ -46,18 +52,11 @@ export class CertificateCatalog {
 
   /** Throws `BAD_USER_INPUT` with a message that names the segment. */
   resolveId(id: unknown): CertificateReference {
-    return orBadUserInput(() => {
-      const [prefix, connection, ...key] = splitSegments(id);
-      const connections = this.#byPrefix.get(prefix);
-      if (connections === undefined) {
-        const known = [...this.#byPrefix.keys()].join(", ");
-        throw createSegmentError("product", `expected one of ${known}`, prefix);
-      }
-      if (connection === undefined) throw createSegmentError("connection", "is missing");
-      const name = decodeSegment("connection", connection);
-      const connected = findConnection(connections, prefix, name);
-      return toReference(String(id), connected, readKey(connected.product.key, key));
-    });
+    const resolved = typeof id === "string" ? this.#resolved.get(id) : undefined;
+    if (resolved !== undefined) return resolved;
+    const reference = this.#readId(id);
+    this.#resolved.set(reference.id, reference);
+    return reference;
   }
 
   /** The same for a product's own root field, whose arguments are the segments. */
@@ -69,6 +68,21 @@ export class CertificateCatalog {
         checkSegment(segment, key[index] ?? ""),
       );
       return toReference(joinSegments(prefix, connection, key), connected, values);
+    });
+  }
+
+  #readId(id: unknown): CertificateReference {
+    return orBadUserInput(() => {
+      const [prefix, connection, ...key] = splitSegments(id);
+      const connections = this.#byPrefix.get(prefix);
+      if (connections === undefined) {
+        const known = [...this.#byPrefix.keys()].join(", ");
+        throw createSegmentError("product", `expected one of ${known}`, prefix);
+      }
+      if (connection === undefined) throw createSegmentError("connection", "is missing");
+      const name = decodeSegment("connection", connection);
+      const connected = findConnection(connections, prefix, name);
+      return toReference(String(id), connected, readKey(connected.product.key, key));
     });
   }
 }

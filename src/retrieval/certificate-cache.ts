@@ -47,14 +47,15 @@ export class CertificateCache {
     canonicalId: string,
     needsDetail: boolean,
     needsUnshared = needsDetail,
-  ): { cached: CachedReading; isFresh: boolean } | undefined {
+  ): { cached: CachedReading; isFresh: boolean; freshUntilMs: number } | undefined {
     const cached = this.#entries.get(canonicalId);
     if (cached === undefined) return undefined;
     if (toDepth(cached.reading) < toNeededDepth(needsDetail, needsUnshared)) return undefined;
     const ageSeconds = (performance.now() - cached.storedAtMs) / 1000;
     const freshSeconds = this.#toFreshSeconds(cached);
     if (ageSeconds >= freshSeconds + this.#staleSeconds) return undefined;
-    return { cached, isFresh: ageSeconds < freshSeconds };
+    const freshUntilMs = cached.storedAtMs + freshSeconds * 1000;
+    return { cached, isFresh: ageSeconds < freshSeconds, freshUntilMs };
   }
 
   store(canonicalId: string, reading: CertificateReading | null): CachedReading {

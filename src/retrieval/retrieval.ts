@@ -75,7 +75,10 @@ export class Retrieval {
   /** What is held and fresh, without waiting. */
   findFresh(lookup: Lookup): Retrieved | undefined {
     const held = this.#findHeld(lookup);
-    return held?.isFresh ? this.#toRetrieved(held.cached, false) : undefined;
+    if (!held?.isFresh) return undefined;
+    const { reading, fetchedAt } = held.cached;
+    const { freshUntilMs } = held;
+    return { facts: reading?.facts ?? null, fetchedAt, stale: false, freshUntilMs };
   }
 
   /**
