@@ -54,6 +54,8 @@ export function createApollo({
     allowBatchedHttpRequests: false,
     persistedQueries: false,
     includeStacktraceInErrorResponses: false,
+    // The default adds a line end, which copies a large answer once more.
+    stringifyResult: (result) => JSON.stringify(result),
     hideSchemaDetailsFromClientErrors: true,
     // The process ends its own way: see main.ts.
     stopOnTerminationSignals: false,

@@ -172,7 +172,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
         if (request.method === "GET") await admission.turn();
         const text = readDocument(request);
         if (text !== undefined) checkDocument(text);
-        return await answer.call(this, request, reply);
+        const body = await answer.call(this, request, reply);
+        // As bytes: a large text would be measured, joined to the head and encoded, each with a copy.
+        return typeof body === "string" ? Buffer.from(body) : body;
       } finally {
         work.isAnswering = false;
         if (!work.isConnected) work.leave();
