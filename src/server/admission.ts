@@ -7,6 +7,8 @@ export interface AdmissionOptions {
   readonly concurrentRequests: number;
   /** How long the first in line may have waited before newcomers are refused. */
   readonly waitMs: number;
+  /** Whoever waited longer for its turn is refused after all: its time to answer is over. By default nobody. */
+  readonly patienceMs?: number;
   /** Calls back when the event loop has gone round. By default `setImmediate`. */
   readonly onNextTurn?: (callback: () => void) => void;
   /** Milliseconds of a clock that only goes forward. */
@@ -19,6 +21,7 @@ const SHORT_LINE = 100;
 interface Waiter {
   readonly since: number;
   readonly begin: () => void;
+  readonly refuse: (refusal: Refusal) => void;
   next: Waiter | undefined;
 }
 
@@ -26,6 +29,7 @@ interface Waiter {
 export class Admission {
   readonly #concurrentRequests: number;
   readonly #waitMs: number;
+  readonly #patienceMs: number;
   readonly #now: () => number;
   readonly #onNextTurn: (callback: () => void) => void;
   #first: Waiter | undefined;
@@ -36,6 +40,7 @@ export class Admission {
   constructor(options: AdmissionOptions) {
     this.#concurrentRequests = options.concurrentRequests;
     this.#waitMs = options.waitMs;
+    this.#patienceMs = options.patienceMs ?? Number.POSITIVE_INFINITY;
     this.#now = options.now ?? (() => performance.now());
     this.#onNextTurn = options.onNextTurn ?? setImmediate;
   }
@@ -51,7 +56,7 @@ export class Admission {
     const isLong = this.#waiting > SHORT_LINE;
     const isLate = isLong && first !== undefined && this.#now() - first.since > this.#waitMs;
     if (isLate || this.#entered >= this.#concurrentRequests) {
-      throw new Refusal("overload", "There is too much to do just now; ask again a little later.");
+      throw createOverload();
     }
     this.#entered += 1;
     let isOver = false;
@@ -61,10 +66,10 @@ export class Admission {
     };
   }
 
-  /** Resolves when it is this request's turn. What follows without waiting for anything else belongs to the turn. */
+  /** Resolves when it is this request's turn, or rejects when that is too late. What follows without waiting for anything else belongs to the turn. */
   turn(): Promise<void> {
-    return new Promise((begin) => {
-      const waiter: Waiter = { since: this.#now(), begin, next: undefined };
+    return new Promise((begin, refuse) => {
+      const waiter: Waiter = { since: this.#now(), begin, refuse, next: undefined };
       if (this.#last === undefined) {
         this.#first = waiter;
         this.#onNextTurn(this.#callFirst);
@@ -82,6 +87,12 @@ export class Admission {
     this.#waiting -= 1;
     if (this.#first === undefined) this.#last = undefined;
     else this.#onNextTurn(this.#callFirst);
-    called?.begin();
+    if (called === undefined) return;
+    if (this.#now() - called.since > this.#patienceMs) called.refuse(createOverload());
+    else called.begin();
   };
+}
+
+function createOverload(): Refusal {
+  return new Refusal("overload", "There is too much to do just now; ask again a little later.");
 }

@@ -51,7 +51,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, port, adminPort, drainSeconds } = config.server;
   const readiness = new Readiness();
   const { limits } = config;
-  const admission = new Admission(limits);
+  const admission = new Admission({ ...limits, patienceMs: config.answer.withinMs });
   const metrics = createMetrics({ countRequests: () => admission.entered });
   const admin = createAdmin(readiness, metrics);
   const adminUrl = await admin.listen({ host, port: adminPort });

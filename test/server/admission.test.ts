@@ -3,12 +3,13 @@ import { Admission } from "../../src/server/admission.ts";
 import { Refusal } from "../../src/server/refusal.ts";
 
 /** A line whose turns and clock the test moves. */
-function createScene({ concurrentRequests = 1_000, waitMs = 1_000 } = {}) {
+function createScene({ concurrentRequests = 1_000, waitMs = 1_000, patienceMs = 60_000 } = {}) {
   const scheduled: (() => void)[] = [];
   let nowMs = 0;
   const admission = new Admission({
     concurrentRequests,
     waitMs,
+    patienceMs,
     now: () => nowMs,
     onNextTurn: (callback) => scheduled.push(callback),
   });
@@ -78,6 +79,18 @@ describe("taking turns", () => {
     await turn();
     await turn();
     expect(begun).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("does no work for whoever waited longer than an answer may take", async () => {
+    const { admission, pass, turn } = createScene({ patienceMs: 5_000 });
+    const late = admission.turn();
+    pass(5_001);
+    const inTime = admission.turn();
+    const refused = expect(late).rejects.toThrow(Refusal);
+    await turn();
+    await refused;
+    await turn();
+    await expect(inTime).resolves.toBeUndefined();
   });
 
   it("begins anew after the line was empty", async () => {
