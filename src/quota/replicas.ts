@@ -21,7 +21,7 @@ const NEW_EPOCH_REST_MS = 1_100;
 /** Longer than this without anybody's heartbeat, Redis was out of everybody's reach. */
 const AWAY_MS = 3_000;
 /** For so long after it asked for it a replica relies on what Redis answered. */
-export const LEASE_MS = 1_200;
+const LEASE_MS = 1_200;
 /** A replica that was not heard of for so long may be counting on its own; after so long it is dead. */
 export const SILENT_MS = 1_500;
 const FORGET_MS = 10_000;
