@@ -12,6 +12,8 @@ const ASK_GAP_MS = 100;
 const ASK_AGAIN_MS = 250;
 /** How late a replica may come for a slot that is left for it. */
 const LATE_MS = 150;
+/** What a silent replica holds comes back after so long: a process that is held up has calls that arrive late. */
+const LOST_MS = 3_000;
 /** A slot is not left for a replica that comes so long after it could be used. */
 const IDLE_MS = 40;
 
@@ -99,8 +101,8 @@ local function findLimit()
   return limit
 end
 
--- A replica that has not been heard of may be counting on its own: what it may then send is set aside, and what it
--- holds comes back, as if sent just now. The slots of one that is forgotten come back as well.
+-- A replica that has not been heard of may be counting on its own: what it may then send is set aside. What it holds
+-- comes back later, as if sent just then, and so do the slots of one that is forgotten.
 local function setAsideForSilent()
   local reserved = 0
   local function lose(record)
@@ -115,9 +117,10 @@ local function setAsideForSilent()
   end
   for id, at in pairs(seenAt) do
     local record = state.replicas[id]
-    if math.max(at, record and record.seenAt or 0) < now - silentMs then
-      reserved = reserved + math.ceil(slots / members)
-      if record then lose(record) end
+    local silentSince = math.max(at, record and record.seenAt or 0)
+    if silentSince < now - silentMs then
+      if record and silentSince < now - ${LOST_MS} then lose(record) end
+      reserved = reserved + math.max(0, math.ceil(slots / members) - (record and record.held or 0))
     end
   end
   -- Its last calls may have been sent a moment ago.

@@ -57,6 +57,8 @@ export class Replicas {
   #runId = "";
   #beat: NodeJS.Timeout | undefined;
   #change: NodeJS.Timeout | undefined;
+  /** Whether it rests because Redis was lost sight of. */
+  #isLost = false;
   #isJoining = false;
   #isClosed = false;
 
@@ -149,7 +151,7 @@ export class Replicas {
     if (this.#isJoining) return;
     this.#isJoining = true;
     const askedAtMs = performance.now();
-    const wasAlone = this.#mode === "alone";
+    const state = this.#mode === "resting" && this.#isLost ? "back" : this.#mode;
     let nextMs = JOIN_AGAIN_MS;
     try {
       if (this.#runId === "") this.#runId = await this.redis.fetchRunId();
@@ -160,7 +162,7 @@ export class Replicas {
         NEW_EPOCH_REST_MS,
         AWAY_MS,
         FORGET_MS,
-        wasAlone ? 1 : 0,
+        state,
       ]);
       const joined = readJoinAnswer(answer);
       this.sawAnswer(askedAtMs);
@@ -200,6 +202,7 @@ export class Replicas {
   #lose(restMs: number): void {
     if (this.#mode !== "together" || this.#isClosed) return;
     this.#setMode("resting");
+    this.#isLost = true;
     this.#changeAfter(restMs, "alone");
     this.#beatAfter(JOIN_AGAIN_MS);
   }
@@ -213,6 +216,7 @@ export class Replicas {
   #setMode(mode: CountingMode): void {
     if (mode === this.#mode || this.#isClosed) return;
     this.#mode = mode;
+    this.#isLost = false;
     this.#log.info({ mode }, MODE_MESSAGES[mode]);
     for (const listener of this.#listeners) listener();
   }
