@@ -2,6 +2,7 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { Dispatcher } from "undici";
+import { type HttpProxy, toProxy } from "./http-proxy.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST";
@@ -91,7 +92,7 @@ interface Limits {
 class PooledTransport implements Transport {
   readonly host: string;
   readonly #origin: string;
-  readonly #proxy: Proxy | undefined;
+  readonly #proxy: HttpProxy | undefined;
   readonly #limits: Limits;
   readonly #connections: number;
   #dispatcher: Promise<Dispatcher> | undefined;
@@ -331,44 +332,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-interface Proxy {
-  readonly url: string;
-  /** `host:port`, without the user and password that the URL may hold. */
-  readonly host: string;
-}
-
-/** As curl reads the variables: an `https` origin goes through `HTTPS_PROXY` alone. */
-function toProxy(
-  origin: URL,
-  environment: Readonly<Record<string, string | undefined>>,
-): Proxy | undefined {
-  const read = (name: string) => environment[name] ?? environment[name.toUpperCase()] ?? "";
-  const name = origin.protocol === "https:" ? "https_proxy" : "http_proxy";
-  const value = read(name);
-  if (value === "" || isProxyBypassed(origin, read("no_proxy"))) return undefined;
-  const url = URL.parse(value.includes("://") ? value : `http://${value}`);
-  // The value is not repeated: it may hold a password.
-  if (!url?.host) throw new Error(`${name.toUpperCase()} is not a URL`);
-  return { url: url.href, host: url.host };
-}
-
-/** `NO_PROXY` holds host names, each also meant for its subdomains, with or without a port; `*` is all. */
-function isProxyBypassed({ hostname, port, protocol }: URL, noProxy: string): boolean {
-  const originPort = port || (protocol === "https:" ? "443" : "80");
-  return noProxy
-    .toLowerCase()
-    .split(/[\s,]+/)
-    .some((entry) => {
-      const [, host = "", entryPort] = /^(?:\*?\.)?(\[.*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? [];
-      if (host === "") return hostname === `[${entry}]`;
-      if (entryPort && entryPort !== originPort) return false;
-      return host === "*" || hostname === host || hostname.endsWith(`.${host}`);
-    });
-}
-
 async function createDispatcher(
   origin: string,
-  proxy: Proxy | undefined,
+  proxy: HttpProxy | undefined,
   connections: number,
   { connectTimeoutMs }: Limits,
 ): Promise<Dispatcher> {
