@@ -53,6 +53,8 @@ export type TransportErrorKind =
   | "tooLarge"
   /** The caller's signal. */
   | "aborted"
+  /** The transport was closed before. */
+  | "closed"
   /** The connection through the configured proxy could not be made. */
   | "proxy";
 
@@ -122,7 +124,7 @@ class PooledTransport implements Transport {
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(this.host, this.#proxy?.host, this.#limits, resolve, reject);
       if (this.#closed) {
-        exchange.fail("connection", "is closed");
+        exchange.fail("closed", "is not called any more");
         return;
       }
       const start = () => {

@@ -160,7 +160,8 @@ export function toUnreadableAnswerError(
 export function toUnansweredError({ origin, action, log }: VendorCall, error: unknown): Error {
   if (!(error instanceof TransportError)) return toError(error);
   const { kind, isSent, message } = error;
-  if (kind !== "aborted") log.warn({ ...origin, action, kind, isSent }, message);
+  if (kind === "closed") log.debug({ ...origin, action, kind }, message);
+  else if (kind !== "aborted") log.warn({ ...origin, action, kind, isSent }, message);
   if (kind === "timeout" || kind === "aborted") {
     return new ProviderError("PROVIDER_TIMEOUT", {
       origin,
@@ -175,7 +176,7 @@ export function toUnansweredError({ origin, action, log }: VendorCall, error: un
   return new ProviderError("PROVIDER_UNAVAILABLE", {
     origin,
     message: `${origin.provider} could not be reached, or broke off its answer.`,
-    isRetryable: kind !== "tooLarge",
+    isRetryable: kind !== "tooLarge" && kind !== "closed",
     retryAfterMs: RETRY_SOON_MS,
     cause: error,
   });

@@ -289,10 +289,7 @@ describe("close()", () => {
     const first = transport.send(GET);
     const second = transport.send(GET);
     const closed = transport.close();
-    expect(await failureOf(transport.send(GET))).toMatchObject({
-      kind: "connection",
-      isSent: false,
-    });
+    expect(await failureOf(transport.send(GET))).toMatchObject({ kind: "closed", isSent: false });
     for (const sent of [first, second]) {
       await expect.poll(() => pending.length).toBe(1);
       pending.shift()?.();

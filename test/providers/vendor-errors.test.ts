@@ -289,6 +289,7 @@ describe("toUnansweredError", () => {
     ["connection", true, "PROVIDER_UNAVAILABLE", true],
     ["proxy", false, "PROVIDER_UNAVAILABLE", true],
     ["tooLarge", true, "PROVIDER_UNAVAILABLE", false],
+    ["closed", false, "PROVIDER_UNAVAILABLE", false],
   ])("makes of %s (sent: %s) %s (retryable: %s)", (kind, isSent, code, isRetryable) => {
     const log = createRecordingLog();
     const call = { origin: ORIGIN, action: "Describe", errorTables: [], log };
@@ -296,6 +297,15 @@ describe("toUnansweredError", () => {
     expect(error).toBeInstanceOf(ProviderError);
     expect(error).toMatchObject({ code, isRetryable, extensions: ORIGIN });
     expect(error).toHaveProperty("retryAfterMs", expect.any(Number));
+  });
+
+  it("warns of nothing that we ended ourselves", () => {
+    const log = createRecordingLog();
+    const call = { origin: ORIGIN, action: "Describe", errorTables: [], log };
+    for (const kind of ["aborted", "closed", "connection"] as const) {
+      toUnansweredError(call, new TransportError(kind, "host failed", false));
+    }
+    expect(log.entries.map(({ level }) => level)).toEqual(["debug", "warn"]);
   });
 
   it("does not hide a mistake of our own", () => {
