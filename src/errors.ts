@@ -102,6 +102,7 @@ export class ProviderError extends GraphQLError {
   readonly pauseMs: number | undefined;
   readonly isOfOneCertificate: boolean;
   readonly denies: DeniedScope | undefined;
+  readonly #options: ProviderErrorOptions;
 
   constructor(code: ProviderErrorCode, options: ProviderErrorOptions) {
     const { origin, message, providerCode, requestId, retryAfterMs, isRetryable = false } = options;
@@ -117,12 +118,18 @@ export class ProviderError extends GraphQLError {
     });
     this.name = "ProviderError";
     this.code = code;
+    this.#options = options;
     this.isRetryable = isRetryable;
     this.retryAfterMs = retryAfterMs;
     this.pauseMs = options.pauseMs;
     this.isOfOneCertificate = options.isOfOneCertificate ?? false;
     this.denies = options.denies;
     if (options.cause !== undefined) this.cause = options.cause;
+  }
+
+  /** The same failure, for somebody who should ask again after another time. */
+  withRetryAfterMs(retryAfterMs: number): ProviderError {
+    return new ProviderError(this.code, { ...this.#options, retryAfterMs });
   }
 }
 

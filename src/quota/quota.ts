@@ -37,6 +37,7 @@ export interface QueuePlace {
 export class CallTicket {
   readonly #requesters: Requester[];
   #place: QueuePlace | undefined;
+  #lastError: unknown;
 
   constructor(requester: Requester) {
     this.#requesters = [requester];
@@ -77,6 +78,16 @@ export class CallTicket {
   /** For those who make the calls: it waits there now, or with `undefined` no longer. */
   moveTo(place: QueuePlace | undefined): void {
     this.#place = place;
+  }
+
+  /** Why the last call that was made for it is made again; `undefined` while none failed. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  /** For those who make the calls: one failed, and is made again. */
+  failed(error: unknown): void {
+    this.#lastError = error;
   }
 
   /** It no longer waits there, if it did. */

@@ -304,11 +304,18 @@ function toDepthOf({ needsDetail, needsUnshared = needsDetail }: Lookup): Depth 
   return toNeededDepth(needsDetail, needsUnshared);
 }
 
-/** What is not there at the deadline. */
+/** What is not there at the deadline: why its last call failed tells more than that there was no time for another one. */
 export function toTooLate(
   { product, connection }: ConnectedProduct,
   ticket: CallTicket,
 ): ProviderError {
+  const { lastError } = ticket;
+  if (lastError instanceof ProviderError) {
+    const { retryAfterMs = 0 } = lastError;
+    return lastError.withRetryAfterMs(
+      Math.max(RETRY_SENT_MS, retryAfterMs, ticket.estimateWaitMs()),
+    );
+  }
   const origin = { provider: product.prefix, connection };
   if (ticket.isSent) {
     return new ProviderError("PROVIDER_TIMEOUT", {
