@@ -117,10 +117,7 @@ class Caller implements CloudCaller {
           isRetry: retrying.hasBegun,
           // What waits for a cloud that fails is told so at once, and takes no slot.
           isNeeded: () => this.#isAllowed && isNeeded(),
-          send: () => {
-            retrying.begin();
-            return this.#sendObserved(send);
-          },
+          send: () => this.#sendObserved(send, retrying),
         });
         retrying.succeeded();
         return answer;
@@ -131,12 +128,15 @@ class Caller implements CloudCaller {
           // The road was closed while it waited: it may wait for a probe, or is refused above.
           continue;
         }
-        // A repetition is no probe: who asks next finds out whether the cloud is back.
-        if (this.#circuit.state !== "CLOSED" && toOutcome(error) === "failed") throw error;
+        const outcome = toOutcome(error);
+        // A repetition is no probe: who asks next finds out whether the cloud is back. What was given up to make room
+        // for that did not fail: it waits for what is found out.
+        const isOpen = this.#circuit.state !== "CLOSED";
+        if (isOpen && outcome === "failed" && !retrying.isGivenUp) throw error;
         const delayMs = retrying.toDelayMs(error);
         if (delayMs === undefined) throw error;
-        const isThrottled = toOutcome(error) === "throttled";
-        if (delayMs > 0) await backOff(delayMs, isThrottled ? purpose.tickets : []);
+        if (outcome !== "answered") for (const ticket of purpose.tickets) ticket.failed(error);
+        if (delayMs > 0) await backOff(delayMs, outcome === "throttled" ? purpose.tickets : []);
       }
     }
   }
@@ -171,12 +171,19 @@ class Caller implements CloudCaller {
     if (this.#quota.use().estimatedWaitMs > 0) this.#circuit.giveUpOverdue();
   }
 
-  async #sendObserved<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #sendObserved<T>(
+    send: (signal: AbortSignal) => Promise<T>,
+    retrying: Retrying,
+  ): Promise<T> {
     const giveUp = new AbortController();
     const trial = this.#keyDenial.begin();
     this.#actionDenial.begin();
-    const call = this.#circuit.begin(() => giveUp.abort());
+    const call = this.#circuit.begin(() => {
+      if (!isProbe) retrying.givenUp();
+      giveUp.abort();
+    });
     const isProbe = call.isProbe || trial.isTrial;
+    retrying.begin();
     const timer = isProbe ? setTimeout(() => giveUp.abort(), PROBE_WITHIN_MS) : undefined;
     const sentAtMs = performance.now();
     try {
@@ -252,6 +259,8 @@ class Retrying {
   #borrowed = 0;
   #mended = 0;
   lastError: unknown;
+  /** Whether the last attempt was ended by us, for the sake of another call. */
+  isGivenUp = false;
 
   constructor(budget: RetryBudget, withinMs: number, random: () => number) {
     this.#budget = budget;
@@ -266,6 +275,11 @@ class Retrying {
   begin(): void {
     this.#firstSentAtMs ??= performance.now();
     this.#attempts += 1;
+    this.isGivenUp = false;
+  }
+
+  givenUp(): void {
+    this.isGivenUp = true;
   }
 
   succeeded(): void {

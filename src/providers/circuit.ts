@@ -30,6 +30,8 @@ const MIN_PATIENCE_MS = 1_500;
 const MAX_PATIENCE_MS = 10_000;
 /** A probe may take so many times as long: when it is overdue, those who wait for it are refused. */
 const PROBE_PATIENCE = 1.6;
+/** The probe of a cloud that has never answered: it may be one that always takes seconds. */
+const FIRST_PROBE_PATIENCE_MS = 3_500;
 /** A timer that is later than this tells that the process was busy: answers may have come that nobody has read yet. */
 const LATE_MS = 100;
 /** How fast a slow answer is forgotten: the part that each faster one takes away. */
@@ -179,6 +181,8 @@ export class Circuit {
   }
 
   #toPatienceMs(call: CallUnderWay): number {
+    const hasAnswered = this.#answeredAtMs > Number.NEGATIVE_INFINITY;
+    if (call === this.#probe && !hasAnswered) return FIRST_PROBE_PATIENCE_MS;
     const patienceMs = Math.max(MIN_PATIENCE_MS, this.#usualMs * PATIENCE_FACTOR);
     return Math.min(patienceMs * (call === this.#probe ? PROBE_PATIENCE : 1), MAX_PATIENCE_MS);
   }
