@@ -22,6 +22,12 @@ export function createLimitsSchema() {
     receiveSeconds: limit(10, 1, 3600, "Seconds in which a request must have arrived whole"),
     idleSeconds: limit(75, 1, 3600, "Seconds that a connection is kept open between requests"),
     bodyBytes: limit(8_388_608, 1024, 134_217_728, "Most bytes in a request's body"),
+    receivingBytes: limit(
+      134_217_728,
+      1_048_576,
+      68_719_476_736,
+      "Most bytes of all bodies that are being received, beside the first 16 KiB of each; others get 503",
+    ),
     urlBytes: limit(8192, 256, 65_536, "Most bytes in a request's path and query"),
     headerBytes: limit(16_384, 1024, 262_144, "Most bytes in a request's headers, URL included"),
     headers: limit(100, 10, 2000, "Most headers in a request"),

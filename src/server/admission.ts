@@ -1,13 +1,13 @@
 // How many requests are taken on, and how they take turns: the work of one at a time, and between two of them the event
 // loop goes round, so that health is answered and connections are accepted however many wait.
-import { Refusal } from "./refusal.ts";
+import { OVERLOAD_MESSAGE, Refusal } from "./refusal.ts";
 
 export interface AdmissionOptions {
   /** Most requests at once, those included that wait for a cloud. */
   readonly concurrentRequests: number;
-  /** How long the first in line may have waited before newcomers are refused. */
+  /** How long a newcomer may expect to wait for its turn, once there has been a line for as long. */
   readonly waitMs: number;
-  /** Whoever waited longer for its turn is refused after all: its time to answer is over. By default nobody. */
+  /** Whoever waits longer for its turn is refused after all: its time to answer is over. By default nobody. */
   readonly patienceMs?: number;
   /** Calls back when the event loop has gone round. By default `setImmediate`. */
   readonly onNextTurn?: (callback: () => void) => void;
@@ -15,8 +15,8 @@ export interface AdmissionOptions {
   readonly now?: () => number;
 }
 
-/** A line that is no longer than this is not refused: one slow turn made it wait, not too many requests. */
-const SHORT_LINE = 100;
+/** How much the last turn counts in what a turn is expected to take: one slow turn is no overload. */
+const WEIGHT_OF_LAST_TURN = 0.1;
 
 interface Waiter {
   readonly since: number;
@@ -36,6 +36,11 @@ export class Admission {
   #last: Waiter | undefined;
   #waiting = 0;
   #entered = 0;
+  /** Since when somebody has always been waiting. */
+  #lineSince = 0;
+  #lastTurnAt = 0;
+  /** From one turn to the next, with all that the event loop does in between: its lag is part of it. */
+  #expectedTurnMs = 0;
 
   constructor(options: AdmissionOptions) {
     this.#concurrentRequests = options.concurrentRequests;
@@ -50,14 +55,19 @@ export class Admission {
     return this.#entered;
   }
 
+  /** Whether a newcomer would have its turn soon enough. Cheap: it is asked for each request, and answers many a refusal. */
+  get isOpen(): boolean {
+    if (this.#entered >= this.#concurrentRequests) return false;
+    const expectedWaitMs = this.#waiting * this.#expectedTurnMs;
+    if (expectedWaitMs <= this.#waitMs) return true;
+    // A burst has its time, unless it would come to nothing.
+    const isBurst = this.#now() - this.#lineSince <= this.#waitMs;
+    return isBurst && expectedWaitMs <= this.#patienceMs;
+  }
+
   /** Takes a request on, or throws at once. What it answers must be called when the request is over. */
   enter(): () => void {
-    const first = this.#first;
-    const isLong = this.#waiting > SHORT_LINE;
-    const isLate = isLong && first !== undefined && this.#now() - first.since > this.#waitMs;
-    if (isLate || this.#entered >= this.#concurrentRequests) {
-      throw createOverload();
-    }
+    if (!this.isOpen) throw createOverload();
     this.#entered += 1;
     let isOver = false;
     return () => {
@@ -69,9 +79,12 @@ export class Admission {
   /** Resolves when it is this request's turn, or rejects when that is too late. What follows without waiting for anything else belongs to the turn. */
   turn(): Promise<void> {
     return new Promise((begin, refuse) => {
-      const waiter: Waiter = { since: this.#now(), begin, refuse, next: undefined };
+      const since = this.#now();
+      const waiter: Waiter = { since, begin, refuse, next: undefined };
       if (this.#last === undefined) {
         this.#first = waiter;
+        this.#lineSince = since;
+        this.#lastTurnAt = since;
         this.#onNextTurn(this.#callFirst);
       } else {
         this.#last.next = waiter;
@@ -82,17 +95,20 @@ export class Admission {
   }
 
   readonly #callFirst = (): void => {
+    const now = this.#now();
+    this.#expectedTurnMs += (now - this.#lastTurnAt - this.#expectedTurnMs) * WEIGHT_OF_LAST_TURN;
+    this.#lastTurnAt = now;
     const called = this.#first;
     this.#first = called?.next;
     this.#waiting -= 1;
     if (this.#first === undefined) this.#last = undefined;
     else this.#onNextTurn(this.#callFirst);
     if (called === undefined) return;
-    if (this.#now() - called.since > this.#patienceMs) called.refuse(createOverload());
+    if (now - called.since > this.#patienceMs) called.refuse(createOverload());
     else called.begin();
   };
 }
 
 function createOverload(): Refusal {
-  return new Refusal("overload", "There is too much to do just now; ask again a little later.");
+  return new Refusal("overload", OVERLOAD_MESSAGE);
 }

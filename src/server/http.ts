@@ -1,7 +1,5 @@
 // GraphQL over HTTP at /graphql: what is let in, in which order, and how what is not is refused.
 import { isUtf8 } from "node:buffer";
-import { STATUS_CODES } from "node:http";
-import type { Socket } from "node:net";
 import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import Fastify, {
@@ -17,7 +15,15 @@ import type { Admission } from "./admission.ts";
 import type { Authenticate } from "./caller.ts";
 import { checkJsonSize } from "./json-size.ts";
 import type { Metrics } from "./metrics.ts";
-import { REFUSALS, Refusal, type RefusalReason, toRefusalBody } from "./refusal.ts";
+import {
+  JSON_TYPE,
+  REFUSALS,
+  RETRY_AFTER_SECONDS,
+  Refusal,
+  type RefusalReason,
+  toRefusalBody,
+} from "./refusal.ts";
+import { BodyReader, createBrokenOff, dropBody } from "./request-body.ts";
 import { toRequestId } from "./request-head.ts";
 
 export interface HttpOptions {
@@ -44,37 +50,22 @@ interface Work {
   readonly signal: AbortSignal;
   isConnected: boolean;
   isAnswering: boolean;
-  readonly leave: () => void;
+  /** Tells the admission that it is over; nothing before it was taken on. */
+  leave: () => void;
 }
 
 const METHODS = ["GET", "POST"];
 const ALLOW = [...METHODS, "OPTIONS"].join(", ");
-/** How often slow requests are looked for. */
-const SLOW_CHECK_MS = 1_000;
-const RETRY_AFTER_SECONDS = 1;
 
 /** The engine must have been started. */
 export function createHttp(options: HttpOptions): FastifyInstance {
   const { apollo, authenticate, createContext, admission, checkDocument } = options;
   const { limits, metrics, log, explorer } = options;
-  const receiveMs = limits.receiveSeconds * 1000;
+  const bodies = new BodyReader(limits);
   const http = Fastify({
-    bodyLimit: limits.bodyBytes,
-    requestTimeout: receiveMs,
-    keepAliveTimeout: limits.idleSeconds * 1000,
-    http: {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: receiveMs,
-      connectionsCheckingInterval: SLOW_CHECK_MS,
-    },
-    // Connections end with their answers: see drain.ts.
-    forceCloseConnections: false,
     exposeHeadRoutes: false,
-    clientErrorHandler: (error, socket) => refuseConnection(error, socket, metrics),
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
   });
-  http.server.maxConnections = limits.connections;
-  http.server.on("drop", () => metrics.onRefused("connections"));
 
   const sendError = (
     error: unknown,
@@ -87,11 +78,11 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       return send(reply, 500, "INTERNAL_SERVER_ERROR", "Internal server error.");
     }
     metrics.onRefused(reason);
-    reply.removeHeader("connection");
-    if (!request.raw.complete) dropBody(request, reply);
-    if (reason === "overload") reply.header("retry-after", String(RETRY_AFTER_SECONDS));
-    if (reason === "method") reply.header("allow", ALLOW);
     const { status, code } = REFUSALS[reason];
+    reply.removeHeader("connection");
+    dropBody(request.raw, reply.raw);
+    if (status === 503) reply.header("retry-after", String(RETRY_AFTER_SECONDS));
+    if (reason === "method") reply.header("allow", ALLOW);
     return send(reply, status, code, message, limit);
   };
   http.setErrorHandler(sendError);
@@ -106,14 +97,14 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   http.addHook("onRequest", async (request, reply) => {
     const arrivedAtMs = performance.now();
     checkHead(request, limits);
-    const leave = admission.enter();
     const leaving = new AbortController();
     const { signal } = leaving;
+    const leave = () => {};
     const state = { arrivedAtMs, signal, isConnected: true, isAnswering: false, leave };
     reply.raw.once("close", () => {
       state.isConnected = false;
       if (!reply.raw.writableFinished) leaving.abort();
-      if (!state.isAnswering) leave();
+      if (!state.isAnswering) state.leave();
     });
     // Before anybody is asked who they are.
     if (explorer) await explorer.call(http, request, reply);
@@ -137,13 +128,19 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     return work;
   };
 
+  /** Slow clients hold no place while their body comes: there are more connections than places. */
+  const takeTurn = async (request: FastifyRequest): Promise<void> => {
+    const work = workOf(request);
+    work.leave = admission.enter();
+    await admission.turn();
+    if (!work.isConnected) throw createBrokenOff();
+  };
+
   const parseJson = http.getDefaultJsonParser("remove", "remove");
   http.removeAllContentTypeParsers();
-  http.addContentTypeParser<Buffer>(
-    "application/json",
-    { parseAs: "buffer" },
-    async (request: FastifyRequest, body: Buffer) => {
-      await admission.turn();
+  http.addContentTypeParser("application/json", (request: FastifyRequest) =>
+    bodies.read(request.raw, async (body) => {
+      await takeTurn(request);
       if (!isUtf8(body)) throw new Refusal("malformed", "The body is not UTF-8.");
       checkJsonSize(body, limits);
       return new Promise((resolve, reject) => {
@@ -152,7 +149,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
           error === null ? resolve(value) : reject(error),
         );
       });
-    },
+    }),
   );
 
   const answer = fastifyApolloHandler(apollo, {
@@ -169,7 +166,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       work.isAnswering = true;
       try {
         // The others had theirs before their body was parsed.
-        if (request.method === "GET") await admission.turn();
+        if (request.method === "GET") await takeTurn(request);
         const text = readDocument(request);
         if (text !== undefined) checkDocument(text);
         const body = await answer.call(this, request, reply);
@@ -201,17 +198,6 @@ function checkHead({ headers, raw, url }: FastifyRequest, limits: Config["limits
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
     throw new Refusal("media", "The body must be UTF-8.");
   }
-}
-
-/** What the client still sends is read and dropped: a connection that is closed before could lose the answer. */
-function dropBody({ raw }: FastifyRequest, reply: FastifyReply): void {
-  if (reply.raw.shouldKeepAlive) return;
-  reply.raw.shouldKeepAlive = true;
-  const close = () => raw.socket.end();
-  reply.raw.once("finish", () => {
-    if (raw.complete) close();
-    else raw.once("end", close);
-  });
 }
 
 /** The GraphQL document of a request; `undefined` where Apollo Server will say what is wrong. */
@@ -266,28 +252,6 @@ function send(
 ): FastifyReply {
   return reply
     .code(status)
-    .type("application/json; charset=utf-8")
+    .type(JSON_TYPE)
     .send(toRefusalBody(code, message, limit));
 }
-
-/** Answers what never became a request. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Socket, metrics: Metrics): void {
-  if (error.code === "ECONNRESET" || socket.destroyed) return;
-  const reason = CONNECTION_REASONS[error.code ?? ""] ?? "malformed";
-  metrics.onRefused(reason);
-  const { status, code } = REFUSALS[reason];
-  const body = toRefusalBody(code, "The request could not be read.");
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    "content-type: application/json; charset=utf-8",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "connection: close",
-  ];
-  if (socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
-  socket.destroySoon();
-}
-
-const CONNECTION_REASONS: Readonly<Record<string, RefusalReason>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: "slow",
-  HPE_HEADER_OVERFLOW: "headers",
-};

@@ -43,6 +43,11 @@ export const REFUSALS = {
     code: "OVERLOADED",
     when: "more than `limits.concurrentRequests`, or than the processor can do within `limits.waitMs`",
   },
+  bodies: {
+    status: 503,
+    code: "OVERLOADED",
+    when: "all bodies that are being received together take more than `limits.receivingBytes`",
+  },
   variables: {
     status: 400,
     code: "BAD_USER_INPUT",
@@ -66,6 +71,12 @@ export const REFUSALS = {
 } as const satisfies Readonly<Record<string, RefusalKind>>;
 
 export type RefusalReason = keyof typeof REFUSALS;
+
+export const OVERLOAD_MESSAGE = "There is too much to do just now; ask again a little later.";
+/** With every 503. */
+export const RETRY_AFTER_SECONDS = 1;
+/** The type of all answers that GraphQL has no part in. */
+export const JSON_TYPE = "application/json; charset=utf-8";
 
 /** Told to the client as it is; its HTTP status is the table's. */
 export class Refusal extends GraphQLError {

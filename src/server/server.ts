@@ -17,9 +17,9 @@ import { Admission } from "./admission.ts";
 import { createApollo } from "./apollo.ts";
 import { createAuthenticate } from "./caller.ts";
 import { createDocumentCheck } from "./document-limits.ts";
-import { Connections } from "./drain.ts";
 import { createHttp } from "./http.ts";
 import { allowsIntrospection } from "./introspection.ts";
+import { openListeners } from "./listeners.ts";
 import { createMetrics } from "./metrics.ts";
 
 /** How long an idle connection may bring a request after the last one was accepted. */
@@ -115,8 +115,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     explorer,
   });
-  const connections = new Connections(http.server);
-  const url = `${await http.listen({ host, port })}/graphql`;
+  await http.ready();
+  const onRequest = http.routing;
+  const listeners = await openListeners({ host, port, limits, admission, onRequest, metrics });
   readiness.start();
 
   let ended: Promise<void> | undefined;
@@ -124,7 +125,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ended ??= (async () => {
       readiness.drain();
       await sleep(waitSeconds * 1000);
-      await connections.end({ graceMs, withinMs: config.answer.withinMs + LAST_ANSWER_MS });
+      await listeners.end({ graceMs, withinMs: config.answer.withinMs + LAST_ANSWER_MS });
       await http.close();
       await apollo.stop();
       await connected.close();
@@ -136,7 +137,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     return ended;
   };
   return {
-    url,
+    url: `${listeners.origin}/graphql`,
     adminUrl,
     drain: () => end(drainSeconds, IDLE_GRACE_MS),
     close: () => end(0, 0),

@@ -54,6 +54,7 @@ describe("a configuration", () => {
         receiveSeconds: 10,
         idleSeconds: 75,
         bodyBytes: 8_388_608,
+        receivingBytes: 134_217_728,
         urlBytes: 8192,
         headerBytes: 16_384,
         headers: 100,

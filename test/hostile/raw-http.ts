@@ -14,7 +14,7 @@ export interface RawAnswer {
 
 export async function openConnection(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
+  const socket = connect(Number(port), hostname.replaceAll(/[[\]]/g, ""));
   // Being cut off is one of the answers.
   socket.on("error", () => {});
   await once(socket, "connect");

@@ -47,19 +47,44 @@ describe("taking requests on", () => {
     expect(admission.entered).toBe(500);
   });
 
-  it("refuses newcomers while the first in a long line has waited too long, and no longer", async () => {
+  it("refuses newcomers who would wait too long, once there has been a line for as long", async () => {
     const { admission, pass, turn } = createScene();
-    for (let index = 0; index < 150; index += 1) void admission.turn();
-    pass(1_001);
+    for (let index = 0; index < 200; index += 1) void admission.turn();
+    for (let index = 0; index < 40; index += 1) {
+      pass(20);
+      await turn();
+    }
+    // 160 wait, each for 20 ms; the line is 800 ms old.
+    expect(admission.isOpen).toBe(true);
+    for (let index = 0; index < 15; index += 1) {
+      pass(20);
+      await turn();
+    }
+    expect(admission.isOpen).toBe(false);
     expect(() => admission.enter()).toThrow(Refusal);
-    for (let index = 0; index < 50; index += 1) await turn();
-    expect(() => admission.enter()).not.toThrow();
+    for (let index = 0; index < 100; index += 1) {
+      pass(20);
+      await turn();
+    }
+    expect(admission.isOpen).toBe(true);
   });
 
-  it("does not mistake one slow turn for too many requests", () => {
-    const { admission, pass } = createScene();
-    for (let index = 0; index < 50; index += 1) void admission.turn();
-    pass(60_000);
+  it("refuses at once who would have a turn when the time to answer is over", async () => {
+    const { admission, pass, turn } = createScene({ patienceMs: 1_500 });
+    for (let index = 0; index < 40; index += 1) {
+      void admission.turn();
+      pass(20);
+      await turn();
+    }
+    for (let index = 0; index < 100; index += 1) void admission.turn();
+    expect(() => admission.enter()).toThrow(Refusal);
+  });
+
+  it("does not mistake one slow turn for too many requests", async () => {
+    const { admission, pass, turn } = createScene();
+    for (let index = 0; index < 9; index += 1) void admission.turn();
+    pass(1_200);
+    await turn();
     expect(() => admission.enter()).not.toThrow();
   });
 });
