@@ -3,10 +3,16 @@ import { SPARING } from "./call-window.ts";
 
 /** So long after a quota was idle each replica gets its equal part alone: the others may be about to ask as well. */
 const GATHER_MS = 100;
-/** By how much of the quota one replica may be behind another and make up for it. */
-const LAG_SHARE = 1 / 3;
-/** By how much of the quota a replica may be ahead of others for requesters that have had no turn yet. */
-const FIRST_LEAD_SHARE = 1 / 4;
+/** Who comes so long after a quota was idle counts as having come together with the others. */
+const TOGETHER_MS = 3_000;
+/** By how much of the quota one replica may be behind another and make up for it; and if they came together. */
+const LAG_SHARE = 1 / 2;
+const LAG_SHARE_TOGETHER = 1;
+/**
+ * By how much of the quota a replica may be ahead of others for requesters that have had no turn yet. Not less than what
+ * others may make up for: meanwhile its short questions are answered still.
+ */
+const FIRST_LEAD_SHARE = 1;
 /** How soon a replica that did not get all may ask again, and when it should if nothing is known of the next slot. */
 const ASK_GAP_MS = 100;
 const ASK_AGAIN_MS = 250;
@@ -21,7 +27,8 @@ const IDLE_MS = 40;
  * KEYS: epoch, replicas, the quota's state. ARGV: replica, epoch, number of the exchange, slots, period, how far ahead
  * slots may be taken, how many are wanted, how many of those for first turns, calls sent in the last second, a pause
  * that the cloud asked for (-1 for none), how long a replica may be silent, then two lists with commas: the ages of the
- * answers to calls whose slots come back, and for slots that come back unused how long they still rest.
+ * answers to calls whose slots come back, and for slots that come back unused how long they still rest; and what its own
+ * part of the quota has left, if it counted on its own until the epoch began: the rests of its slots, and calls under way.
  *
  * Each slot rests in the pool until the time at which its next call may be sent, or is held by a replica. A replica is
  * given slots some time before they may be used, so nobody has to ask at the very moment; and not long before, so that
@@ -54,14 +61,15 @@ local state = packed and cmsgpack.unpack(packed)
 local isDropped = not state and epoch[3] == epochId
 if not state or state.epoch ~= epochId then
   state = { epoch = epochId, pool = {}, size = 0, replicas = {}, reducedTo = slots, reducedAt = 0, pausedUntil = 0,
-    restUntil = isDropped and now + silentMs + periodMs or tonumber(epoch[2]), reserved = 0, grantedAt = 0,
-    gatherUntil = 0, lastUsableAt = 0 }
+    restUntil = isDropped and now + silentMs + periodMs or tonumber(epoch[2]), opensAt = tonumber(epoch[2]) - aheadMs,
+    reserved = 0, grantedAt = 0, gatherUntil = 0, busySince = 0, lastUsableAt = 0 }
   redis.call('HSET', KEYS[1], KEYS[3], epochId)
 end
 if isDropped then state.isDropped = true end
 local pool = state.pool
 local me = state.replicas[replica]
-if not me then
+local isNew = not me
+if isNew then
   me = { held = 0, served = 0, number = 0, granted = {}, firsts = 0, wants = 0, wantsFirst = 0, askAt = 0,
     isLost = state.isDropped }
   state.replicas[replica] = me
@@ -84,6 +92,18 @@ local function takeBack()
     if me.held == 0 then return end
     me.held, me.served = me.held - 1, me.served - 1
     putBack(now + tonumber(text))
+  end
+end
+
+-- Until an epoch opens, nothing is known of the calls of those that have not come yet, and their slots are missing. Who
+-- comes brings its own part along, so that calls go on meanwhile. Later it is too late: its part is counted among the rest.
+local function takeRemains()
+  if not isNew or now >= state.opensAt then return end
+  local held = tonumber(ARGV[15])
+  me.held, state.size = held, state.size + held
+  for text in string.gmatch(ARGV[14], '[^,]+') do
+    putBack(now + tonumber(text))
+    state.size = state.size + 1
   end
 end
 
@@ -136,7 +156,7 @@ local function resize(target)
     state.restUntil = math.max(state.restUntil, table.remove(pool))
     state.size = state.size - 1
   end
-  while state.size < target do
+  while state.size < target and now >= state.opensAt do
     putBack(math.max(now, state.restUntil))
     state.size = state.size + 1
   end
@@ -153,10 +173,11 @@ local function findRivals()
     end
   end
   if top then
-    me.served = math.max(me.served, top - slots * ${LAG_SHARE})
+    local lag = now < state.busySince + ${TOGETHER_MS} and ${LAG_SHARE_TOGETHER} or ${LAG_SHARE}
+    me.served = math.max(me.served, top - slots * lag)
   elseif want > 0 and now - state.grantedAt > periodMs and now > state.gatherUntil then
     for _, other in pairs(state.replicas) do other.served = 0 end
-    state.gatherUntil = now + ${GATHER_MS}
+    state.gatherUntil, state.busySince = now + ${GATHER_MS}, now
   end
   return rivals
 end
@@ -226,6 +247,7 @@ local function grant(limit)
   me.wants, me.wantsFirst = want - #me.granted, wantFirst - me.firsts
   me.askAt = math.max(askAt or now + ${ASK_AGAIN_MS}, now + ${ASK_GAP_MS})
   if now < state.gatherUntil then me.askAt = math.min(me.askAt, state.gatherUntil) end
+  if now < state.opensAt then me.askAt = math.min(me.askAt, state.opensAt) end
   me.active = active
 end
 
@@ -233,6 +255,7 @@ end
 if number ~= me.number or me.isLost then
   me.wasLost = me.isLost and 1 or 0
   if not me.isLost then takeBack() end
+  takeRemains()
   me.number, me.isLost = number, nil
   me.limit = findLimit()
   resize(math.max(0, math.floor(me.limit - setAsideForSilent())))

@@ -1,9 +1,16 @@
 // A limit that all replicas keep together: its slots are tokens in Redis, taken some time ahead.
 import { type CallWindow, type Slot, SUSTAINED_SHARE } from "./call-window.ts";
 import { EXCHANGE } from "./exchange-script.ts";
-import { type Replicas, SILENT_MS } from "./replicas.ts";
+import { type CountingMode, type Replicas, SILENT_MS } from "./replicas.ts";
 import { RoundTrips } from "./round-trips.ts";
-import { SlidingWindow, type SlidingWindowOptions, toPeriodMs, toSlots } from "./sliding-window.ts";
+import { SentCalls } from "./sent-calls.ts";
+import {
+  type Remains,
+  SlidingWindow,
+  type SlidingWindowOptions,
+  toPeriodMs,
+  toSlots,
+} from "./sliding-window.ts";
 
 /** A slot that this replica may use from this time on. */
 interface Token {
@@ -24,6 +31,7 @@ interface Exchange {
   readonly firstTurns: number;
   readonly pauseMs: number | undefined;
   readonly returns: readonly Return[];
+  readonly remains: Remains;
 }
 
 /** What Redis answers. */
@@ -48,6 +56,7 @@ const GATHER_WISHES_MS = { few: 0, many: 20 } as const;
 /** After an exchange that failed. */
 const TRY_AGAIN_MS = 50;
 const MAX_RETURNS = 500;
+const NOTHING: Remains = { freeAtMs: [], inFlight: 0 };
 
 export class SharedWindow implements CallWindow {
   readonly callsPerSecond: number;
@@ -57,10 +66,14 @@ export class SharedWindow implements CallWindow {
   readonly #periodMs: number;
   readonly #amount: "few" | "many";
   readonly #roundTrips = new RoundTrips();
-  readonly #sentAt: number[] = [];
+  readonly #sent = new SentCalls();
   readonly #listeners: (() => void)[] = [];
   /** What this replica may send while it counts on its own. */
   #alone: SlidingWindow;
+  /** What that has left, to be told to Redis, and the generation of tokens that its calls under way belong to. */
+  #remains = NOTHING;
+  #handedOver: { readonly window: SlidingWindow; readonly generation: number } | undefined;
+  #mode: CountingMode;
   /** Tokens to use, the earliest first. */
   #hand: Token[] = [];
   #inFlight = 0;
@@ -93,6 +106,7 @@ export class SharedWindow implements CallWindow {
     this.#amount = this.#slots < MANY_SLOTS ? "few" : "many";
     this.#keys = [...replicas.keys, replicas.toKey(`${key}:slots`)];
     this.#alone = this.#createAlone();
+    this.#mode = replicas.mode;
     replicas.onChange(() => this.#followMode());
   }
 
@@ -120,14 +134,13 @@ export class SharedWindow implements CallWindow {
 
   get msUntilSpread(): number {
     if (this.#replicas.mode === "alone") return this.#alone.msUntilSpread;
-    // The tokens of a burst come back one by one anyway.
-    return 0;
+    return this.#sent.msUntilSpread(this.#limit, this.#periodMs, this.#limit / this.#active);
   }
 
   get usedInLastSecond(): number {
     const { calls, atMs } = this.#usedByOthers;
     const staleShare = Math.min(1, (performance.now() - atMs) / 1000);
-    return this.#countSent() + Math.round(calls * (1 - staleShare));
+    return this.#sent.countInLastSecond() + Math.round(calls * (1 - staleShare));
   }
 
   countFreeWithin(ms: number): number {
@@ -149,21 +162,16 @@ export class SharedWindow implements CallWindow {
 
   take(isFirstTurn = false): Slot {
     const sentAtMs = performance.now();
-    this.#sentAt.push(sentAtMs);
-    if (this.#replicas.mode === "alone") return this.#alone.take();
+    this.#sent.add(sentAtMs);
+    if (this.#replicas.mode === "alone") return this.#takeAlone();
     this.#dropToken(sentAtMs, isFirstTurn);
     this.#inFlight += 1;
     const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight, this.#slots);
     const generation = this.#generation;
     return {
       answered: (hasAnswer) => {
-        const answeredAtMs = performance.now();
-        if (hasAnswer) this.#roundTrips.learn(answeredAtMs - sentAtMs, isUndisturbed);
-        if (generation !== this.#generation) return;
-        this.#inFlight -= 1;
-        const creditMs = hasAnswer ? this.#roundTrips.creditMs : 0;
-        this.#returns.push({ answeredAtMs, creditMs });
-        this.#schedule();
+        if (hasAnswer) this.#roundTrips.learn(performance.now() - sentAtMs, isUndisturbed);
+        if (generation === this.#generation) this.#giveBack(hasAnswer);
       },
     };
   }
@@ -216,10 +224,23 @@ export class SharedWindow implements CallWindow {
     return firstResting === -1 ? this.#hand.length : firstResting;
   }
 
-  #countSent(): number {
-    const firstLater = this.#sentAt.findIndex((ms) => ms > performance.now() - 1000);
-    this.#sentAt.splice(0, firstLater === -1 ? this.#sentAt.length : firstLater);
-    return this.#sentAt.length;
+  #takeAlone(): Slot {
+    const window = this.#alone;
+    const slot = window.take();
+    return {
+      answered: (hasAnswer) => {
+        slot.answered(hasAnswer);
+        const { window: handedOver, generation } = this.#handedOver ?? {};
+        if (window === handedOver && generation === this.#generation) this.#giveBack(hasAnswer);
+      },
+    };
+  }
+
+  #giveBack(hasAnswer: boolean): void {
+    this.#inFlight -= 1;
+    const creditMs = hasAnswer ? this.#roundTrips.creditMs : 0;
+    this.#returns.push({ answeredAtMs: performance.now(), creditMs });
+    this.#schedule();
   }
 
   /** One that was given for a first turn is used for a first turn, where there is a choice. */
@@ -252,7 +273,7 @@ export class SharedWindow implements CallWindow {
   #msUntilExchange(): number {
     const now = performance.now();
     if (this.#open) return this.#exchangedAtMs + TRY_AGAIN_MS - now;
-    if (this.#pauseMs !== undefined) return 0;
+    if (this.#pauseMs !== undefined || this.#remains !== NOTHING) return 0;
     const { calls, firstTurns, askAtMs } = this.#unmet;
     const isNewFirstTurn = this.#missingFirstTurns > 0 && firstTurns === 0;
     if (isNewFirstTurn) return 0;
@@ -280,13 +301,15 @@ export class SharedWindow implements CallWindow {
     const askedAtMs = performance.now();
     this.#exchangedAtMs = askedAtMs;
     this.#open ??= this.#createExchange();
-    const { number, missing, firstTurns, pauseMs = -1, returns } = this.#open;
+    const { number, missing, firstTurns, pauseMs = -1, returns, remains } = this.#open;
     try {
       const answer = await redis.run(EXCHANGE, this.#keys, [
         ...[id, epoch, number, this.#slots, this.#periodMs, AHEAD_MS[this.#amount]],
-        ...[missing, firstTurns, this.#countSent(), pauseMs, SILENT_MS],
+        ...[missing, firstTurns, this.#sent.countInLastSecond(), pauseMs, SILENT_MS],
         returns.flatMap((one) => ("answeredAtMs" in one ? [toAgeMs(one)] : [])).join(),
-        returns.flatMap((one) => ("usableAtMs" in one ? [toRestMs(one)] : [])).join(),
+        returns.flatMap((one) => ("usableAtMs" in one ? [toRestMs(one.usableAtMs)] : [])).join(),
+        remains.freeAtMs.map(toRestMs).join(),
+        remains.inFlight,
       ]);
       this.#replicas.sawAnswer(askedAtMs);
       if (generation === this.#generation) this.#accept(answer, this.#open, askedAtMs);
@@ -304,8 +327,10 @@ export class SharedWindow implements CallWindow {
       firstTurns: this.#missingFirstTurns,
       pauseMs: this.#pauseMs,
       returns: this.#returns.splice(0, MAX_RETURNS),
+      remains: this.#remains,
     };
     this.#pauseMs = undefined;
+    this.#remains = NOTHING;
     return exchange;
   }
 
@@ -341,18 +366,28 @@ export class SharedWindow implements CallWindow {
     this.#returns = [];
     this.#inFlight = 0;
     this.#open = undefined;
+    this.#remains = NOTHING;
+  }
+
+  /** In a new epoch: the slots of its part stay this replica's until they are free. So nobody has to rest. */
+  #handOver(): void {
+    this.#remains = this.#alone.remains;
+    this.#inFlight = this.#remains.inFlight;
+    this.#handedOver = { window: this.#alone, generation: this.#generation };
   }
 
   #followMode(): void {
     clearTimeout(this.#timer);
     const { mode, epoch } = this.#replicas;
-    if (mode === "alone") this.#alone = this.#createAlone();
     // What is in hand must not be used while nobody knows what others send.
     this.#giveBackHand();
     if (epoch !== undefined && epoch !== this.#epoch) {
       this.#epoch = epoch;
       this.#forgetTokens();
+      if (this.#mode === "alone") this.#handOver();
     }
+    if (mode === "alone") this.#alone = this.#createAlone();
+    this.#mode = mode;
     this.#unmet = { calls: 0, firstTurns: 0, askAtMs: 0 };
     this.#schedule();
     for (const listener of this.#listeners) listener();
@@ -361,11 +396,10 @@ export class SharedWindow implements CallWindow {
   /** Its part: what cannot be parted equally goes to those that come first among the replicas. */
   #createAlone(): SlidingWindow {
     const { count, place } = this.#replicas;
-    if (this.callsPerSecond < 1) {
-      return new SlidingWindow({ callsPerSecond: place === 0 ? this.callsPerSecond : 0 });
-    }
     const upTo = (replicas: number) => Math.floor((this.#slots * replicas) / count);
-    return new SlidingWindow({ callsPerSecond: upTo(place + 1) - upTo(place) });
+    const part = place === 0 ? this.callsPerSecond : 0;
+    const callsPerSecond = this.callsPerSecond < 1 ? part : upTo(place + 1) - upTo(place);
+    return new SlidingWindow({ callsPerSecond, roundTrips: this.#roundTrips });
   }
 }
 
@@ -381,6 +415,6 @@ function toAgeMs({ answeredAtMs, creditMs }: { answeredAtMs: number; creditMs: n
   return Math.floor(performance.now() - answeredAtMs + creditMs);
 }
 
-function toRestMs({ usableAtMs }: { usableAtMs: number }): number {
+function toRestMs(usableAtMs: number): number {
   return Math.max(0, Math.ceil(usableAtMs - performance.now()));
 }

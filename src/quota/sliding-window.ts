@@ -1,12 +1,23 @@
 // Keeps the calls of one process within a limit for any one second as counted where the cloud receives them.
 import { type CallWindow, type Slot, SPARING, SUSTAINED_SHARE } from "./call-window.ts";
 import { RoundTrips } from "./round-trips.ts";
+import { dropUntil, SentCalls } from "./sent-calls.ts";
 
 export interface SlidingWindowOptions {
   /** Below 1, one call in so many seconds. 0 allows none. */
   readonly callsPerSecond: number;
   /** Until when it counts as used up by calls that nobody here knows of, on the monotonic clock. By default it does not. */
   readonly usedUpUntilMs?: number;
+  /** What is known of the network already. By default nothing. */
+  readonly roundTrips?: RoundTrips;
+}
+
+/** What a window leaves to whoever counts its calls from now on. */
+export interface Remains {
+  /** When each slot whose call is not under way may be used again, on the monotonic clock. */
+  readonly freeAtMs: readonly number[];
+  /** Calls under way, each in a slot. */
+  readonly inFlight: number;
 }
 
 /**
@@ -14,8 +25,6 @@ export interface SlidingWindowOptions {
  * of this process, which is where the monotonic clock begins, the last second counts as used up.
  */
 export const START_REST_MS = 1_200;
-/** From this limit on a burst takes so long to send and to read that its slots come back late: it is spread. */
-const MIN_SLOTS_TO_SPREAD = 50;
 /** What is estimated where nothing may be sent until something changes that is not known here. */
 const NEVER_MS = 60_000;
 /** After a refusal: what is left of the limit, and how it comes back. */
@@ -37,15 +46,16 @@ export class SlidingWindow implements CallWindow {
   #inFlight = 0;
   /** When each slot whose call was answered is free again, earliest first. */
   readonly #freeAt: number[] = [];
-  /** When the calls of the last second were sent, earliest first. */
-  readonly #sentAt: number[] = [];
-  readonly #roundTrips = new RoundTrips();
+  readonly #sent = new SentCalls();
+  readonly #roundTrips: RoundTrips;
   /** What refusals have left of the slots, and since when. */
   #reduced: { readonly slots: number; readonly sinceMs: number } | undefined;
   #blockedUntilMs: number;
 
-  constructor({ callsPerSecond, usedUpUntilMs = 0 }: SlidingWindowOptions) {
+  constructor(options: SlidingWindowOptions) {
+    const { callsPerSecond, usedUpUntilMs = 0, roundTrips = new RoundTrips() } = options;
     this.callsPerSecond = callsPerSecond;
+    this.#roundTrips = roundTrips;
     this.#slots = toSlots(callsPerSecond);
     this.#periodMs = toPeriodMs(callsPerSecond);
     this.#blockedUntilMs = usedUpUntilMs;
@@ -77,23 +87,25 @@ export class SlidingWindow implements CallWindow {
   get msUntilUnspared(): number {
     const { limit, free, msUntilNext } = this;
     if (limit < SPARING.minSlots || free > Math.max(1, limit * SPARING.maxShare)) return 0;
-    const lastSentAtMs = this.#sentAt.at(-1) ?? Number.NEGATIVE_INFINITY;
+    const lastSentAtMs = this.#sent.lastAtMs ?? Number.NEGATIVE_INFINITY;
     // What was sent last comes back in a second at the earliest; while nothing is answered, nothing else is known.
     const sentBackMs = lastSentAtMs + 1000 - performance.now();
     const nextMs = Math.min(msUntilNext ?? Number.POSITIVE_INFINITY, sentBackMs);
     return nextMs - free * SPARING.longestGapMs;
   }
 
-  /** No more than an eighth of the limit within a sixteenth of the period. */
   get msUntilSpread(): number {
-    if (this.limit < MIN_SLOTS_TO_SPREAD) return 0;
-    const earlier = this.#sentAt.at(-Math.ceil(this.#slots / 8));
-    return earlier === undefined ? 0 : earlier + this.#periodMs / 16 - performance.now();
+    return this.#sent.msUntilSpread(this.limit, this.#periodMs);
   }
 
   get usedInLastSecond(): number {
-    dropUntil(this.#sentAt, performance.now() - 1000);
-    return this.#sentAt.length;
+    return this.#sent.countInLastSecond();
+  }
+
+  get remains(): Remains {
+    const free = Array.from({ length: this.free }, () => performance.now());
+    const resting = this.#freeAt.map((freeAtMs) => Math.max(freeAtMs, this.#blockedUntilMs));
+    return { freeAtMs: [...free, ...resting], inFlight: this.#inFlight };
   }
 
   countFreeWithin(ms: number): number {
@@ -120,8 +132,7 @@ export class SlidingWindow implements CallWindow {
 
   take(): Slot {
     const sentAtMs = performance.now();
-    dropUntil(this.#sentAt, sentAtMs - 1000);
-    this.#sentAt.push(sentAtMs);
+    this.#sent.add(sentAtMs);
     this.#inFlight += 1;
     const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight, this.#slots);
     return {
@@ -171,11 +182,6 @@ export function toSlots(callsPerSecond: number): number {
 
 export function toPeriodMs(callsPerSecond: number): number {
   return callsPerSecond === 0 || callsPerSecond >= 1 ? 1000 : 1000 / callsPerSecond;
-}
-
-function dropUntil(times: number[], now: number): void {
-  const firstLater = times.findIndex((time) => time > now);
-  times.splice(0, firstLater === -1 ? times.length : firstLater);
 }
 
 /** Nearly always at the end. */

@@ -3,7 +3,7 @@ import { setImmediate as untilNextTurn } from "node:timers/promises";
 import type { CertificateReference } from "../device-certificate/certificate-id.ts";
 import type { CertificateReading, CertificateRequest } from "../device-certificate/product.ts";
 import type { Sharing } from "../device-certificate/sharing.ts";
-import type { Requester } from "../quota/quota.ts";
+import { NotNeededError, type Requester } from "../quota/quota.ts";
 import { type CachedReading, type CertificateCache, toDepth } from "./certificate-cache.ts";
 import { decodeReading } from "./reading-codec.ts";
 import type {
@@ -76,7 +76,7 @@ export class SharedReader {
     const wants = requests.map((request) => {
       const { promise, resolve, reject } = Promise.withResolvers<CachedReading>();
       readings.push(promise);
-      return toWant(request, resolve, reject);
+      return toWant(request, resolve, reject, (want) => this.#leave(want));
     });
     if (this.#store.isUp) void this.#ask(wants);
     else this.#fetch(wants, this.#nextToken());
@@ -89,6 +89,8 @@ export class SharedReader {
       want.isAsking = true;
       want.hasNews = false;
       want.askedAtMs = performance.now();
+      // Not on its way to the cloud: who goes away takes it along.
+      want.request.ticket.moveTo(want.place);
       this.#asked.push(want);
       const { canonicalId } = want.reference;
       const open = this.#wants.get(canonicalId) ?? [];
@@ -112,10 +114,18 @@ export class SharedReader {
         token,
       );
     } catch {
-      this.#fetch(wants, token);
+      this.#fetch(
+        wants.filter(({ hasLeft }) => !hasLeft),
+        token,
+      );
       return;
     }
-    const found = wants.map((want, index): Found => ({ want, ...(lookUps[index] ?? UNKNOWN) }));
+    const all = wants.map((want, index): Found => ({ want, ...(lookUps[index] ?? UNKNOWN) }));
+    const found = all.filter(({ want }) => !want.hasLeft);
+    this.#endUnneeded(
+      all.filter(({ want, reader }) => want.hasLeft && reader === "us"),
+      token,
+    );
     // First what somebody has to be asked for: it need not wait until what is stored has been read.
     this.#fetch(
       found.filter(({ reader }) => reader === "us").map(({ want }) => want),
@@ -123,6 +133,15 @@ export class SharedReader {
     );
     this.#await(found.filter(({ reader }) => reader === "another"));
     await this.#readStored(found, askedAtMs, token);
+  }
+
+  /** The store took them for ours while those who wanted them went away: whoever else waits may read them. */
+  #endUnneeded(found: readonly Found[], token: number): void {
+    for (const { want } of found) {
+      const { reference, depth, sharing } = want;
+      const claim = { canonicalId: reference.canonicalId, depth, token, isAwaited: false };
+      this.#writer.add({ claim, sharing, cached: undefined });
+    }
   }
 
   async #readStored(found: readonly Found[], askedAtMs: number, token: number): Promise<void> {
@@ -316,6 +335,14 @@ export class SharedReader {
       });
       if (again.length > 0) void this.#ask(again);
     }, ignore);
+  }
+
+  /** Those who asked for it went away before anybody read it here. */
+  #leave(want: Want): void {
+    if (want.request.ticket.isWanted) return;
+    want.hasLeft = true;
+    this.#close(want);
+    want.fail(new NotNeededError());
   }
 
   /** The store is not asked for it any more. */

@@ -19,6 +19,8 @@ export interface Want extends SharedRequest {
   readonly settle: (cached: CachedReading) => void;
   readonly fail: (error: unknown) => void;
   readonly place: QueuePlace;
+  /** Whether nobody waited for it any more before anybody read it. */
+  hasLeft: boolean;
   /** Whether the store is being asked just now; else another replica is waited for. */
   isAsking: boolean;
   /** Whether there was news while it was being asked. */
@@ -33,7 +35,13 @@ export interface Want extends SharedRequest {
   readonly placed: PromiseWithResolvers<void>;
 }
 
-export function toWant(request: SharedRequest, settle: Want["settle"], fail: Want["fail"]): Want {
+/** `leave` is called when nobody waits for it any more. */
+export function toWant(
+  request: SharedRequest,
+  settle: Want["settle"],
+  fail: Want["fail"],
+  leave: (want: Want) => void,
+): Want {
   const want: Want = {
     ...request,
     settle,
@@ -42,7 +50,9 @@ export function toWant(request: SharedRequest, settle: Want["settle"], fail: Wan
       // The other replica is told of who joined with the next beat.
       join: () => {},
       estimateWaitMs: () => Math.max(0, want.expectedAtMs - performance.now()),
+      leaveUnneeded: () => leave(want),
     },
+    hasLeft: false,
     isAsking: false,
     hasNews: false,
     owner: undefined,

@@ -48,7 +48,12 @@ describe.each([10, 300])("a quota of %d a second while Redis", (limit) => {
     await world.pass(23_000);
     expect(toModes(replicas)).toEqual(["together", "together", "together", "together"]);
     expect(world.arrived.countArrived(backAtMs + 3_000, backAtMs + 23_000)).toBeGreaterThanOrEqual(
-      0.9 * limit * 20,
+      0.93 * limit * 20,
+    );
+    // Nobody rests when it is back: each brings the slots of its part along.
+    expect(findPauseMs(backAtMs, backAtMs + 5_000)).toBeLessThanOrEqual(1_050);
+    expect(world.arrived.countArrived(backAtMs, backAtMs + 4_000)).toBeGreaterThanOrEqual(
+      0.93 * limit * 4,
     );
     expect(world.arrived.mostArrivedIn(1_000)).toBe(limit);
     // What was on its way when it was killed still arrives.
@@ -58,6 +63,40 @@ describe.each([10, 300])("a quota of %d a second while Redis", (limit) => {
 });
 
 describe("a quota of twenty a second while Redis", () => {
+  it("is killed is the others' when it is back, where one replica ended meanwhile", async () => {
+    const replicas = await world.startAll(4, 20);
+    for (const replica of replicas) replica.ask(MUCH);
+    await world.pass(2_000);
+    await world.killRedis();
+    await world.pass(2_000);
+    replicas[0]?.kill();
+    await world.pass(1_000);
+    const backAtMs = performance.now();
+    await world.restartRedis();
+    await world.pass(8_000);
+    const used = world.arrived.countArrived(backAtMs + 3_000, backAtMs + 8_000);
+    expect(used).toBeGreaterThanOrEqual(0.9 * 20 * 5);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(20);
+  });
+
+  it("is away again before all have come back is never exceeded", async () => {
+    const replicas = await world.startAll(4, 20);
+    for (const replica of replicas) replica.ask(MUCH);
+    await world.pass(2_000);
+    await world.killRedis();
+    await world.pass(3_000);
+    for (const backMs of [300, 900, 1_300, 2_000]) {
+      await world.restartRedis();
+      await world.pass(backMs);
+      await world.killRedis();
+      await world.pass(1_700);
+    }
+    await world.restartRedis();
+    await world.pass(5_000);
+    expect(toModes(replicas)).toEqual(["together", "together", "together", "together"]);
+    expect(world.arrived.mostArrivedIn(1_000)).toBe(20);
+  });
+
   it("hangs goes on in parts, and together when Redis answers again", async () => {
     const replicas = await world.startAll(3, 20);
     for (const replica of replicas) replica.ask(MUCH);
