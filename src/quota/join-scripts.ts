@@ -6,7 +6,8 @@
  *
  * An epoch ends when Redis was restarted (another run id), was emptied (no epoch), or was out of everybody's reach
  * (nobody came for a while): then it cannot know what was sent meanwhile, and replicas count on their own a little
- * longer, until all of them have noticed; then nobody sends for one period; then all count together again.
+ * longer, until all of them have noticed; then they count together, at first with the slots that each brings along. What
+ * nobody brought rests for one period more, in case somebody sent calls of whom nobody knows.
  */
 export const JOIN = `
 local time = redis.call('TIME')

@@ -15,7 +15,7 @@ const REST_MS = 1_100;
 const REST_WHEN_SLOW_MS = 1_700;
 /** How long Redis may give no answer at all; a single one that comes late says more of this process than of Redis. */
 const SILENT_REDIS_MS = 750;
-/** In a new epoch: how long replicas go on alone so that all notice it, and how long all rest after that. */
+/** In a new epoch: how long replicas go on alone so that all notice it, and how long slots rest then that nobody brings. */
 const NEW_EPOCH_ALONE_MS = 600;
 const NEW_EPOCH_REST_MS = 1_100;
 /** Longer than this without anybody's heartbeat, Redis was out of everybody's reach. */
