@@ -86,8 +86,12 @@ export class FairQueue<Entry extends object> {
     if (line === undefined || entry === undefined) return undefined;
     line.numbers.delete(entry);
     this.#turns += 1;
-    line.waitsSince = this.#turns;
-    line.hasHadTurn = true;
+    // A turn also of those who wait for the same: fifty equal questions are no fifty turns before somebody else's.
+    for (const other of this.#lines.values()) {
+      if (other !== line && !other.numbers.has(entry)) continue;
+      other.waitsSince = this.#turns;
+      other.hasHadTurn = true;
+    }
     this.#turnsSinceBackground = isLive(line) ? this.#turnsSinceBackground + 1 : 0;
     this.#waiting.delete(entry);
     return entry;

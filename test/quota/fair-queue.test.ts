@@ -50,6 +50,18 @@ describe("the order of turns", () => {
     }
   });
 
+  it("counts a turn for all who wait for the same, so that nobody waits behind equal requests", () => {
+    const queue = new FairQueue<Entry>();
+    const entries = toEntries("a", 100);
+    for (const requester of Array.from({ length: 50 }, live)) {
+      for (const entry of entries) queue.add(requester, entry);
+    }
+    takeNames(queue, 1);
+    fill(queue, live(), "b", 1);
+    fill(queue, live(), "c", 2);
+    expect(takeNames(queue, 5)).toEqual(["b0", "c0", "a1", "c1", "a2"]);
+  });
+
   it("lets a newcomer go before what a large request still has", () => {
     const queue = new FairQueue<Entry>();
     fill(queue, live(), "a", 5000);
