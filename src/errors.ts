@@ -106,6 +106,10 @@ export class ProviderError extends GraphQLError {
 
   constructor(code: ProviderErrorCode, options: ProviderErrorOptions) {
     const { origin, message, providerCode, requestId, retryAfterMs, isRetryable = false } = options;
+    // There may be thousands at once, each for one item of a list: their stacks, which tell nothing, would cost more
+    // than the rest of the answer.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, {
       extensions: {
         code,
@@ -116,6 +120,7 @@ export class ProviderError extends GraphQLError {
         ...(retryAfterMs !== undefined && { retryAfterMs: Math.max(0, Math.round(retryAfterMs)) }),
       },
     });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = "ProviderError";
     this.code = code;
     this.#options = options;

@@ -51,6 +51,8 @@ interface Boarding {
 
 /** When to ask again for a certificate whose call was sent but is not answered yet, in milliseconds. */
 const RETRY_SENT_MS = 1_000;
+/** For so long the error of a certificate that is not there in time stays true enough for others. */
+const TOGETHER_MS = 100;
 
 export interface RetrievalOptions {
   readonly cache: CertificateCache;
@@ -64,6 +66,10 @@ export class Retrieval {
   readonly #cache: CertificateCache;
   readonly #log: Log;
   readonly #flights = new Map<string, Flight>();
+  readonly #tooLate = new WeakMap<
+    CallTicket,
+    { readonly error: ProviderError; readonly atMs: number }
+  >();
   readonly #shared: SharedReader | undefined;
 
   constructor({ cache, log, shared }: RetrievalOptions) {
@@ -150,7 +156,7 @@ export class Retrieval {
       const failing = stale === undefined ? [] : [failure.of(connected.source)];
       const outcome = await Promise.race([...failing, reading, expiry]);
       if (typeof outcome === "object") return this.#toRetrieved(outcome, false);
-      throw toTooLate(connected, ticket);
+      throw this.#toTooLate(connected, ticket);
     } catch (error) {
       // Whoever it was made for went away in the moment in which this requester joined.
       if (error instanceof NotNeededError && requester.signal?.aborted !== true) {
@@ -164,6 +170,16 @@ export class Retrieval {
       if (stale !== undefined) return this.#toRetrieved(stale, true);
       throw error;
     }
+  }
+
+  /** One for all whose time runs out together: equal questions about hundreds of certificates may be dozens. */
+  #toTooLate(connected: ConnectedProduct, ticket: CallTicket): ProviderError {
+    const now = performance.now();
+    const known = this.#tooLate.get(ticket);
+    if (known !== undefined && now - known.atMs < TOGETHER_MS) return known.error;
+    const error = toTooLate(connected, ticket);
+    this.#tooLate.set(ticket, { error, atMs: now });
+    return error;
   }
 
   async #loadAgain(lookup: Lookup, requester: Requester): Promise<Retrieved> {
