@@ -15,8 +15,13 @@ export interface AdmissionOptions {
   readonly now?: () => number;
 }
 
-/** How much the last turn counts in what a turn is expected to take: one slow turn is no overload. */
+/** A line that is no longer than this is not refused: it is slow, but not for want of fewer requests. */
+const SHORT_LINE = 32;
+/** How much the last turn counts in what a turn is expected to take. */
 const WEIGHT_OF_LAST_TURN = 0.1;
+/** A turn that takes longer than so many times what was expected was held up: counted as so many times. */
+const MOST_TIMES_EXPECTED = 4;
+const LEAST_EXPECTED_MS = 1;
 
 interface Waiter {
   readonly since: number;
@@ -40,7 +45,7 @@ export class Admission {
   #lineSince = 0;
   #lastTurnAt = 0;
   /** From one turn to the next, with all that the event loop does in between: its lag is part of it. */
-  #expectedTurnMs = 0;
+  #expectedTurnMs = LEAST_EXPECTED_MS;
 
   constructor(options: AdmissionOptions) {
     this.#concurrentRequests = options.concurrentRequests;
@@ -58,6 +63,7 @@ export class Admission {
   /** Whether a newcomer would have its turn soon enough. Cheap: it is asked for each request, and answers many a refusal. */
   get isOpen(): boolean {
     if (this.#entered >= this.#concurrentRequests) return false;
+    if (this.#waiting <= SHORT_LINE) return true;
     const expectedWaitMs = this.#waiting * this.#expectedTurnMs;
     if (expectedWaitMs <= this.#waitMs) return true;
     // A burst has its time, unless it would come to nothing.
@@ -96,8 +102,7 @@ export class Admission {
 
   readonly #callFirst = (): void => {
     const now = this.#now();
-    this.#expectedTurnMs += (now - this.#lastTurnAt - this.#expectedTurnMs) * WEIGHT_OF_LAST_TURN;
-    this.#lastTurnAt = now;
+    this.#measureTurn(now);
     const called = this.#first;
     this.#first = called?.next;
     this.#waiting -= 1;
@@ -107,6 +112,14 @@ export class Admission {
     if (now - called.since > this.#patienceMs) called.refuse(createOverload());
     else called.begin();
   };
+
+  #measureTurn(now: number): void {
+    const most = this.#expectedTurnMs * MOST_TIMES_EXPECTED;
+    const tookMs = Math.min(now - this.#lastTurnAt, most);
+    const expected = this.#expectedTurnMs + (tookMs - this.#expectedTurnMs) * WEIGHT_OF_LAST_TURN;
+    this.#expectedTurnMs = Math.max(expected, LEAST_EXPECTED_MS);
+    this.#lastTurnAt = now;
+  }
 }
 
 function createOverload(): Refusal {
