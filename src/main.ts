@@ -5,6 +5,7 @@ import { ConfigError, loadConfig } from "./config/index.ts";
 import { createLog } from "./log.ts";
 import { watchForEnd } from "./process-end.ts";
 import { products } from "./providers/index.ts";
+import { listTypeNames } from "./schema.ts";
 import { startServer } from "./server/server.ts";
 import { StartError } from "./start-error.ts";
 
@@ -24,7 +25,11 @@ const SPARE_MS = 10_000;
 
 async function main(): Promise<void> {
   const path = readArguments();
-  const config = await loadConfig(path, { products, env: process.env });
+  const config = await loadConfig(path, {
+    products,
+    takenTypeNames: listTypeNames(),
+    env: process.env,
+  });
   const log = createLog(process.env["LOG_LEVEL"] ?? "info");
   const end = watchForEnd(log);
   const server = await startServer({ config, products, log });

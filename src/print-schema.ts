@@ -10,7 +10,7 @@ import {
   toConfigJsonSchema,
 } from "./config/index.ts";
 import { products } from "./providers/index.ts";
-import { createSchema } from "./schema.ts";
+import { createSchema, listTypeNames } from "./schema.ts";
 
 const USAGE = `Usage: npm run schema -- [--config FILE] [--out FILE] [--check]
 
@@ -30,7 +30,9 @@ async function main(): Promise<void> {
   const { config: named, out, check = false } = readArguments();
   // What is committed is the default variant, whatever the environment of the check says.
   const path = named ?? (check ? undefined : process.env["SUBGRAPH_CONFIG"]);
-  const config = path && (await loadSchemaConfig(path, { products, env: process.env }));
+  const takenTypeNames = listTypeNames();
+  const config =
+    path && (await loadSchemaConfig(path, { products, takenTypeNames, env: process.env }));
   const { schema, sdl } = await createSchema(config ? toVariant(config) : { products });
   const files: [name: string, file: string | URL, content: string][] =
     out === undefined

@@ -10,6 +10,7 @@ import {
   isInterfaceType,
   parse,
   print,
+  specifiedScalarTypes,
   visit,
 } from "graphql";
 import {
@@ -19,7 +20,7 @@ import {
   getMetadataStorage,
 } from "type-graphql";
 import { type RequestContext, requireScopes } from "./context.ts";
-import { createDeviceType, type DeviceNames } from "./device/device.ts";
+import { createDeviceType, type DeviceNames, isDeviceClass } from "./device/device.ts";
 import {
   CertificateResolver,
   createProductResolver,
@@ -52,6 +53,25 @@ const FEDERATION = "https://specs.apollo.dev/federation/v2.9";
 const REQUIRES_SCOPES = "requiresScopes";
 /** In the order in which the link imports them; only those that are used. */
 const FEDERATION_DIRECTIVES = ["key", "external", "requires", REQUIRES_SCOPES];
+
+/** Types that no class of ours makes. */
+const LIBRARY_TYPES = [
+  ...specifiedScalarTypes.map(({ name }) => name),
+  "DateTime",
+  "Query",
+  "Mutation",
+  "Subscription",
+  "_Any",
+  "_Entity",
+  "_Service",
+];
+
+/** The types that every schema has, whatever the company calls its devices. Without building one: that takes time at the start. */
+export function listTypeNames(): ReadonlySet<string> {
+  const { objectTypes, interfaceTypes, enums } = getMetadataStorage();
+  const ours = [...objectTypes, ...interfaceTypes].filter(({ target }) => !isDeviceClass(target));
+  return new Set([...LIBRARY_TYPES, ...[...ours, ...enums].map(({ name }) => name)]);
+}
 
 export async function createSchema({
   products,

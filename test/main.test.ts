@@ -87,6 +87,18 @@ answer: { withinMs: soon }
     expect(stdout()).toBe("");
   });
 
+  it("ends with status 2 when devices are to be of a type that the schema has already", async () => {
+    const config = await writeConfig({
+      connections: toConnections(emulator),
+      join: { typeName: "TencentTag" },
+    });
+    const { ended, stderr } = startProcess(["main", "--config", config]);
+    expect((await ended).code).toBe(2);
+    expect(stderr()).toMatch(
+      /join\.typeName\s+the schema has another type of this name; expected the type of a device, got TencentTag\n$/,
+    );
+  });
+
   it.each([
     ["no configuration is named", ["main"]],
     ["an option is unknown", ["main", "--confg", "x.yaml"]],

@@ -16,13 +16,14 @@ export interface Contradiction {
 export function findContradictions(
   tree: ConfigTree,
   products: readonly ConfigurableProduct[],
+  takenTypeNames: ReadonlySet<string>,
 ): Contradiction[] {
   return [
     ...findEqualPorts(tree),
     ...findEqualNames(tree),
     ...findOpenDoor(tree),
     ...findMissingToken(tree),
-    ...findJoinMistakes(tree, products),
+    ...findJoinMistakes(tree, products, takenTypeNames),
     ...findSharedHeaders(tree),
     ...findMissingJwtKeys(tree),
     ...findSecretsForAnybody(tree),

@@ -13,24 +13,8 @@ interface JoinMistake {
   readonly message: string;
 }
 
-/** Types that every schema of this subgraph has beside those of its products. */
-const RESERVED_TYPES: ReadonlySet<unknown> = new Set([
-  "Query",
-  "Mutation",
-  "Subscription",
-  "ID",
-  "String",
-  "Int",
-  "Float",
-  "Boolean",
-  "DateTime",
-  "CloudProvider",
-  "DeviceCertificate",
-  "DeviceCertificateAvailability",
-  "DeviceCertificateStatus",
-  "ProviderQuota",
-  "X509DeviceCertificate",
-]);
+/** What composers call types of their own: `link__Import`. */
+const LIBRARY_NAME = /__/;
 /** Fields that this subgraph gives to a device. */
 const ADDED_FIELDS: ReadonlySet<unknown> = new Set([
   "certificate",
@@ -42,8 +26,9 @@ const ADDED_FIELDS: ReadonlySet<unknown> = new Set([
 export function findJoinMistakes(
   tree: ConfigTree,
   products: readonly ConfigurableProduct[],
+  takenTypeNames: ReadonlySet<string>,
 ): JoinMistake[] {
-  return [...findTakenNames(tree), ...findBadPatterns(tree, products)];
+  return [...findTakenNames(tree, takenTypeNames), ...findBadPatterns(tree, products)];
 }
 
 /** A file that is not there at the start would leave every device without certificates. */
@@ -60,12 +45,14 @@ export async function findFileMistakes(tree: ConfigTree, folder: string): Promis
   }
 }
 
-function findTakenNames(tree: ConfigTree): JoinMistake[] {
+function findTakenNames(tree: ConfigTree, takenTypeNames: ReadonlySet<string>): JoinMistake[] {
   const mistakes: JoinMistake[] = [];
   const refuse = (path: ConfigPath, message: string) => mistakes.push({ path, message });
   const typeName = ["join", "typeName"];
-  if (RESERVED_TYPES.has(tree.valueAt(typeName))) {
-    refuse(typeName, "the schema has another type of this name; expected the type of a device");
+  const name = tree.valueAt(typeName);
+  if (typeof name === "string" && (takenTypeNames.has(name) || LIBRARY_NAME.test(name))) {
+    const message = `the schema has another type of this name; expected the type of a device, got ${name}`;
+    refuse(typeName, message);
   }
   const keyField = ["join", "keyField"];
   const key = tree.valueAt(keyField) ?? "id";

@@ -22,6 +22,8 @@ const TRUTH_VALUES: ReadonlyMap<string, boolean> = new Map([
 interface LoadConfigOptions {
   /** The products that can be configured; they shape `connections`. */
   readonly products: readonly ConfigurableProduct[];
+  /** GraphQL types that the schema has whatever is configured. */
+  readonly takenTypeNames: ReadonlySet<string>;
   /** Where `${NAME}` comes from: `process.env` of the process. */
   readonly env: Environment;
 }
@@ -78,7 +80,8 @@ interface Inspection {
   readonly problems: ConfigProblem[];
 }
 
-async function inspect(path: string, { products, env }: LoadConfigOptions): Promise<Inspection> {
+async function inspect(path: string, options: LoadConfigOptions): Promise<Inspection> {
+  const { products, takenTypeNames, env } = options;
   const text = await fetchText(path);
   const tree = await readYaml(text, { env, folder: dirname(path) });
   const unreadable = findUnreadable(tree);
@@ -101,7 +104,7 @@ async function inspect(path: string, { products, env }: LoadConfigOptions): Prom
     problems.push(...toProblems(issue, tree));
   }
   const wrong = new Set(problems.map((problem) => problem.path));
-  for (const { path, message } of findContradictions(tree, products)) {
+  for (const { path, message } of findContradictions(tree, products, takenTypeNames)) {
     const where = toPathText(path);
     if (!wrong.has(where)) problems.push({ line: tree.lineOf(path), path: where, message });
   }

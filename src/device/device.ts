@@ -108,6 +108,13 @@ interface ClassNames extends Required<Pick<DeviceNames, "typeName" | "keyField" 
   readonly externalField: string | null;
 }
 
+const deviceClasses = new WeakSet<object>();
+
+/** Whether a class was made for the devices of a schema. */
+export function isDeviceClass(type: object): boolean {
+  return deviceClasses.has(type);
+}
+
 function createDeviceClass({ typeName, keyField, keyType, externalField }: ClassNames) {
   const NeedsIds: MethodDecorator & PropertyDecorator =
     externalField === null ? () => {} : Directive(`@requires(fields: "${externalField}")`);
@@ -194,6 +201,7 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
     })(JoinedDevice.prototype, "externalIds");
     Directive("@external")(JoinedDevice.prototype, "externalIds");
   }
+  deviceClasses.add(JoinedDevice);
   return JoinedDevice;
 }
 

@@ -6,6 +6,12 @@ import { afterAll, beforeAll } from "vitest";
 import { type Config, ConfigError, type Environment, loadConfig } from "../../src/config/index.ts";
 import { products as madeUpProducts } from "./products.ts";
 
+export const TAKEN_TYPE_NAMES: ReadonlySet<string> = new Set([
+  "Query",
+  "DeviceCertificate",
+  "TencentTag",
+]);
+
 /** The least that is a configuration. */
 export const MINIMAL = `connections:
   - cloud: tencent
@@ -33,7 +39,11 @@ export function createConfigFiles(products = madeUpProducts): ConfigFiles {
     return path;
   };
   const load = async (yaml: string, env: Environment = {}) =>
-    loadConfig(await write("config.yaml", yaml), { products, env });
+    loadConfig(await write("config.yaml", yaml), {
+      products,
+      takenTypeNames: TAKEN_TYPE_NAMES,
+      env,
+    });
   return { write, load, refuse: (yaml, env) => toRefusal(load(yaml, env)) };
 }
 

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadSchemaConfig } from "../../src/config/index.ts";
-import { createConfigFiles, MINIMAL, toLines } from "./config-files.ts";
+import { createConfigFiles, MINIMAL, TAKEN_TYPE_NAMES, toLines } from "./config-files.ts";
 import { products } from "./products.ts";
 
 const files = createConfigFiles();
@@ -88,7 +88,11 @@ describe("join.directory.file", () => {
 
 describe("a configuration that is read for its schema alone", () => {
   const load = async (yaml: string) =>
-    loadSchemaConfig(await files.write("schema.yaml", yaml), { products, env: { TYPE: "Asset" } });
+    loadSchemaConfig(await files.write("schema.yaml", yaml), {
+      products,
+      takenTypeNames: TAKEN_TYPE_NAMES,
+      env: { TYPE: "Asset" },
+    });
 
   it("needs neither the variables nor the files of what serves", async () => {
     const { join: names, schema } = await load(`connections:
@@ -119,6 +123,8 @@ describe("the names of join", () => {
   it.each([
     ["typeName: DeviceCertificate", "join.typeName"],
     ["typeName: Query", "join.typeName"],
+    ["typeName: TencentTag", "join.typeName"],
+    ["typeName: federation__Scope", "join.typeName"],
     ["typeName: a-b", "join.typeName"],
     ["typeName: __Device", "join.typeName"],
     ["keyField: certificates", "join.keyField"],

@@ -30,7 +30,9 @@ connections:
 secrets: { mode: sealed }
 `;
     const path = await files.write("many.yaml", yaml);
-    const error = await toRefusal(loadConfig(path, { products, env: {} }));
+    const error = await toRefusal(
+      loadConfig(path, { products, takenTypeNames: new Set(), env: {} }),
+    );
     expect(error.message.split("\n")).toEqual([
       `${path}: 9 mistakes`,
       '  line 2   server.port                             expected a whole number from 0 to 65535, came "4001"',
@@ -104,7 +106,8 @@ server: { host: "\${SECRET}", port: "\${NUMBER}", "hunter2:": 1 }
 });
 
 describe("a file that is no configuration", () => {
-  const load = (path: string) => toRefusal(loadConfig(path, { products, env: {} }));
+  const load = (path: string) =>
+    toRefusal(loadConfig(path, { products, takenTypeNames: new Set(), env: {} }));
 
   it("is named with what is wrong with it", async () => {
     const path = await files.write("empty.yaml", "# nothing\n");

@@ -35,7 +35,7 @@ describe("deploy/kubernetes.yaml", () => {
       );
     const path = join(folder, "config.yaml");
     await writeFile(path, text.replaceAll("/secrets/", `${folder}/`));
-    config = await loadConfig(path, { products, env: {} });
+    config = await loadConfig(path, { products, takenTypeNames: new Set(), env: {} });
   });
 
   afterAll(() => rm(folder, { recursive: true }));
@@ -157,7 +157,7 @@ describe("the configurations of gateways", () => {
       path,
       "connections: [{ cloud: tencent, region: ap-guangzhou, credentials: { accessKeyId: a, accessKeySecret: b } }]",
     );
-    const { answer } = await loadConfig(path, { products, env: {} });
+    const { answer } = await loadConfig(path, { products, takenTypeNames: new Set(), env: {} });
     await rm(folder, { recursive: true });
     const router = parse(readText("examples/supergraph/router.yaml")).traffic_shaping;
     const cosmo = parse(readText("examples/supergraph/cosmo-router.yaml")).traffic_shaping;

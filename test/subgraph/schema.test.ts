@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { stringify } from "yaml";
 import { type Emulator, startEmulator } from "../../src/emulator/index.ts";
 import { products } from "../../src/providers/index.ts";
-import { createSchema } from "../../src/schema.ts";
+import { createSchema, listTypeNames } from "../../src/schema.ts";
 import { readOperation } from "../support/operations.ts";
 import { makeFolder, startProcess } from "../support/process.ts";
 import { startTestSubgraph, type TestSubgraph, toConnections } from "../support/subgraph.ts";
@@ -217,5 +217,17 @@ describe("the operations of the tests", () => {
       .map(({ name }) => name.value)
       .filter((name) => !asked.has(name));
     expect(missing).toEqual([]);
+  });
+});
+
+describe("the names that devices cannot have", () => {
+  it("are those of all other types of the schema, and no more", async () => {
+    const { schema } = await createSchema({ products, join: { typeName: "Asset" } });
+    const names = Object.keys(schema.getTypeMap()).filter((name) => !name.includes("__"));
+    expect([...listTypeNames(), "Asset"]).toEqual(expect.arrayContaining(names));
+    expect([...listTypeNames()].filter((name) => !names.includes(name)).toSorted()).toEqual([
+      "Mutation",
+      "Subscription",
+    ]);
   });
 });
