@@ -3,6 +3,7 @@ import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from 
 import { unwrapResolverError } from "@apollo/server/errors";
 import {
   ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginInlineTrace } from "@apollo/server/plugin/inlineTrace";
@@ -29,6 +30,8 @@ export interface ApolloOptions {
   };
   /** Whether anybody may be given what somebody else asked for. */
   readonly isPublic: boolean;
+  /** Whether callers may be told which field took how long. */
+  readonly allowsTraces: boolean;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -40,6 +43,7 @@ export function createApollo({
   schema,
   limits,
   isPublic,
+  allowsTraces,
   log,
   metrics,
 }: ApolloOptions): ApolloServer<RequestContext> {
@@ -66,7 +70,9 @@ export function createApollo({
       // It would wrap every field, for what the plugin for freshness says once.
       ApolloServerPluginCacheControlDisabled(),
       // The texts of errors would go around the formatting.
-      ApolloServerPluginInlineTrace({ includeErrors: { masked: true } }),
+      allowsTraces
+        ? ApolloServerPluginInlineTrace({ includeErrors: { masked: true } })
+        : ApolloServerPluginInlineTraceDisabled(),
       createCostLimit(limits),
       createErrorRules({ errors: limits.errors, onRefused: metrics.onRefused }),
       createFreshnessPlugin({ isPublic }),

@@ -88,6 +88,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     schema,
     limits: { ...limits, maxEntities: config.answer.maxEntities },
     isPublic: config.auth.mode === "none",
+    // Whoever may read the schema learns nothing more of it from a trace.
+    allowsTraces: allowsIntrospection(config),
     log,
     metrics,
   });
