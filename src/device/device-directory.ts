@@ -7,7 +7,7 @@ import {
   type IdForm,
   type PatternTexts,
 } from "./device-pattern.ts";
-import { openDirectoryFile } from "./directory-file.ts";
+import { type DirectoryFileUse, openDirectoryFile } from "./directory-file.ts";
 
 /** Knows the certificates of devices. */
 export interface DeviceDirectory {
@@ -30,6 +30,8 @@ export interface DirectoryOptions {
 }
 
 export interface OpenDirectory extends DeviceDirectory {
+  /** `undefined` where there is no file. */
+  readonly readFileUse?: (() => DirectoryFileUse) | undefined;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function openDeviceDirectory({
       const id = findFirst(rules, deviceId);
       return id === undefined ? [] : [id];
     },
+    readFileUse: file?.readUse,
     close: async () => file?.close(),
   };
 }

@@ -15,9 +15,20 @@ export interface DirectoryFileOptions {
   readonly pollMs?: number;
 }
 
+/** What is served from a directory file, for those who operate it. */
+export interface DirectoryFileUse {
+  readonly rows: number;
+  readonly badRows: number;
+  /** When the rows that are served were read, on the clock of `performance.now()`. */
+  readonly readAtMs: number;
+  /** Looks since the start that could not read the file, or found no usable row in it. */
+  readonly failures: number;
+}
+
 export interface DirectoryFile {
   /** In the order of the file. */
   find(deviceId: string): readonly string[];
+  readUse(): DirectoryFileUse;
   close(): Promise<void>;
 }
 
@@ -36,6 +47,7 @@ export async function openDirectoryFile(options: DirectoryFileOptions): Promise<
   let current = await readFile(options);
   let seen = current.version;
   let unsettledLooks = 0;
+  let failures = 0;
   let isLost = false;
   let isClosed = false;
   let looking = Promise.resolve();
@@ -59,6 +71,7 @@ export async function openDirectoryFile(options: DirectoryFileOptions): Promise<
       else if (isSettled || ++unsettledLooks >= MAX_UNSETTLED_LOOKS) await readAgain(isSettled);
     } catch (error) {
       const message = "the directory file cannot be read: what was read before serves on";
+      failures += 1;
       if (!isLost) log.error({ file: path, err: error }, message);
       isLost = true;
     }
@@ -73,12 +86,17 @@ export async function openDirectoryFile(options: DirectoryFileOptions): Promise<
     }
     // Somebody's mistake, an error page say: it must not take all certificates away.
     const message = "the directory file has no usable row: what was read before serves on";
+    failures += 1;
     log.error({ file: path }, message);
     current = { ...current, version: next.version };
   }
 
   return {
     find: (deviceId) => current.index.find(deviceId),
+    readUse: () => {
+      const { index, badRows, readAtMs } = current;
+      return { rows: index.rows, badRows, readAtMs, failures };
+    },
     close: async () => {
       isClosed = true;
       clearTimeout(timer);
@@ -90,6 +108,7 @@ export async function openDirectoryFile(options: DirectoryFileOptions): Promise<
 interface Contents {
   readonly index: DirectoryIndex;
   readonly badRows: number;
+  readonly readAtMs: number;
   /** Of the file before it was read: when it changes meanwhile, it is read again. */
   readonly version: string;
 }
@@ -128,7 +147,7 @@ async function readFile(options: DirectoryFileOptions): Promise<Contents> {
       },
       "the directory file was read",
     );
-    return { index, badRows, version };
+    return { index, badRows, readAtMs: performance.now(), version };
   } finally {
     await file.close();
   }

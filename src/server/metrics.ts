@@ -1,5 +1,6 @@
 // What the process counts, for Prometheus.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { DirectoryFileUse } from "../device/directory-file.ts";
 import type { CloudCallEvent } from "../providers/connect.ts";
 import type { RefusalReason } from "./refusal.ts";
 
@@ -9,6 +10,8 @@ export interface Metrics {
   onAnswer(durationMs: number, hasErrors: boolean): void;
   /** A request was refused, or a connection because there were too many. */
   onRefused(reason: RefusalReason | "connections"): void;
+  /** From now on the directory file is counted too. */
+  watchDirectoryFile(readUse: () => DirectoryFileUse): void;
   readonly contentType: string;
   print(): Promise<string>;
 }
@@ -56,7 +59,40 @@ export function createMetrics({ countRequests }: MetricsOptions): Metrics {
     onAnswer: (durationMs, hasErrors) =>
       answers.observe({ errors: String(hasErrors) }, durationMs / 1000),
     onRefused: (reason) => refused.inc({ reason }),
+    watchDirectoryFile: (readUse) => watchDirectoryFile(registry, readUse),
     contentType: registry.contentType,
     print: () => registry.metrics(),
   };
+}
+
+function watchDirectoryFile(registry: Registry, readUse: () => DirectoryFileUse): void {
+  const registers = [registry];
+  new Gauge({
+    name: "device_certificates_directory_age_seconds",
+    help: "Since the rows that are served were read from the directory file.",
+    registers,
+    collect() {
+      this.set((performance.now() - readUse().readAtMs) / 1000);
+    },
+  });
+  new Gauge({
+    name: "device_certificates_directory_rows",
+    help: "Rows of the directory file: those that are served, and those that were left out.",
+    labelNames: ["usable"],
+    registers,
+    collect() {
+      const { rows, badRows } = readUse();
+      this.set({ usable: "true" }, rows);
+      this.set({ usable: "false" }, badRows);
+    },
+  });
+  new Counter({
+    name: "device_certificates_directory_failures_total",
+    help: "Looks at the directory file that could not read it, or found no usable row.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(readUse().failures);
+    },
+  });
 }

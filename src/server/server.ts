@@ -70,6 +70,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const secretsDesk = await openSecrets(config, log);
   const catalog = new CertificateCatalog(connected.products);
   const devices = await openDeviceDirectory({ join: config.join, catalog, log });
+  if (devices.readFileUse) metrics.watchDirectoryFile(devices.readFileUse);
   const subgraph: Subgraph = {
     catalog,
     retrieval: new Retrieval({

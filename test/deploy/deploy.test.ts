@@ -104,6 +104,7 @@ describe("deploy/prometheus-alerts.yaml", () => {
       metrics.onCall({ provider: "p", connection: "c", action: "a", outcome });
     metrics.onAnswer(1, true);
     metrics.onRefused("overload");
+    metrics.watchDirectoryFile(() => ({ rows: 1, badRows: 0, readAtMs: 0, failures: 0 }));
     const printed = await metrics.print();
     expect(rules.length).toBeGreaterThan(3);
     for (const { expr } of rules) {

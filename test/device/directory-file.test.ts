@@ -106,6 +106,29 @@ describe("a directory file", () => {
   });
 });
 
+describe("what is told of a directory file", () => {
+  it("is how many rows are served and left out, since when, and how often it could not be read", async () => {
+    const path = await write("devices.csv", "d1,c1\nd2,c2\nd3,x\n");
+    const beforeMs = performance.now();
+    const { file } = await openFile(path);
+    const first = file.readUse();
+    expect(first).toMatchObject({ rows: 2, badRows: 1, failures: 0 });
+    expect(first.readAtMs).toBeGreaterThan(beforeMs);
+
+    await rm(path);
+    await wait(() => expect(file.readUse().failures).toBeGreaterThan(1));
+    expect(file.readUse()).toMatchObject({ rows: 2, readAtMs: first.readAtMs });
+    await writeFile(path, "d1,c1\n");
+    await wait(() => expect(file.readUse()).toMatchObject({ rows: 1, badRows: 0 }));
+    expect(file.readUse().readAtMs).toBeGreaterThan(first.readAtMs);
+
+    const { failures } = file.readUse();
+    await writeFile(path, "<html>");
+    await wait(() => expect(file.readUse().failures).toBe(failures + 1));
+    expect(file.readUse().rows).toBe(1);
+  });
+});
+
 describe("a directory file that changes", () => {
   it("is read again when it is written in place", async () => {
     const path = await write("devices.csv", "d1,c1\n");

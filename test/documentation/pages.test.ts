@@ -122,7 +122,9 @@ describe("docs/operating.md", () => {
     const page = readText("docs/operating.md");
     const metrics = readText("src/server/metrics.ts");
     const defined = [
-      ...metrics.matchAll(/name: "(device_certificates_\w+)".*?labelNames: \[(.*?)\]/gs),
+      ...metrics.matchAll(
+        /name: "(device_certificates_\w+)"(?:(?!name: ").)*?labelNames: \[(.*?)\]/gs,
+      ),
     ];
     expect(defined.length).toBeGreaterThan(0);
     for (const [, name = "", labels = ""] of defined) {
