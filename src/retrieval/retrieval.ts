@@ -11,6 +11,13 @@ import { ProviderError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { CallTicket, NotNeededError, type Requester } from "../quota/quota.ts";
 import { type CachedReading, type CertificateCache, toNeededDepth } from "./certificate-cache.ts";
+import {
+  createExpiry,
+  createFailureWatch,
+  type Expiry,
+  type FailureWatch,
+  onAbort,
+} from "./end-of-waiting.ts";
 import { SharedReader } from "./shared-reader.ts";
 import { DEPTH, type Depth, type SharedStore } from "./shared-store.ts";
 
@@ -345,51 +352,4 @@ export function toTooLate(
     message: "The cloud's quota could not serve this in time; it is on its way.",
     retryAfterMs: Math.max(RETRY_SENT_MS, ticket.estimateWaitMs()),
   });
-}
-
-/** Calls back when the client goes away, at once if it is away already; ends with the returned function. */
-function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
-  if (signal?.aborted) listener();
-  else signal?.addEventListener("abort", listener, { once: true });
-  return () => signal?.removeEventListener("abort", listener);
-}
-
-/** How often to look whether a cloud fails that was well when it was asked, in milliseconds. */
-const LOOK_EVERY_MS = 250;
-
-interface FailureWatch {
-  /** Resolves when none of the source's calls is answered any more, at once if that is so already. */
-  of(source: CertificateSource): Promise<"failing">;
-  cancel(): void;
-}
-
-function createFailureWatch(): FailureWatch {
-  const watched = new Map<CertificateSource, PromiseWithResolvers<"failing">>();
-  let timer: NodeJS.Timeout | undefined;
-  const look = () => {
-    for (const [source, { resolve }] of watched) if (source.isFailing) resolve("failing");
-  };
-  return {
-    of: (source) => {
-      const known = watched.get(source) ?? Promise.withResolvers<"failing">();
-      watched.set(source, known);
-      if (source.isFailing) known.resolve("failing");
-      else timer ??= setInterval(look, LOOK_EVERY_MS).unref();
-      return known.promise;
-    },
-    cancel: () => clearInterval(timer),
-  };
-}
-
-interface Expiry {
-  readonly promise: Promise<"expired">;
-  now(): void;
-  cancel(): void;
-}
-
-function createExpiry(deadlineMs: number): Expiry {
-  const { promise, resolve } = Promise.withResolvers<"expired">();
-  const now = () => resolve("expired");
-  const timer = setTimeout(now, Math.max(0, deadlineMs - performance.now()));
-  return { promise, now, cancel: () => clearTimeout(timer) };
 }
