@@ -130,6 +130,40 @@ describe("a limit, with the cloud 30 ms away, give or take 20", () => {
   });
 });
 
+describe("a process whose timers come late", () => {
+  /** As where the event loop is held up, by up to so long each time. */
+  function delayTimers(upToMs: number): typeof setTimeout {
+    const onTime = globalThis.setTimeout;
+    const random = createRandom(4);
+    vi.spyOn(globalThis, "setTimeout").mockImplementation((callback, ms = 0) =>
+      onTime(callback, ms + Math.round(random() * upToMs)),
+    );
+    return onTime;
+  }
+
+  afterEach(() => vi.restoreAllMocks());
+
+  // A limiter that counts from timer to timer would lose their lateness with each call: at 300 a second nearly all.
+  it.each([10, 20, 300])("by up to 15 ms uses %d a second all the same", async (limit) => {
+    const setTimer = delayTimers(15);
+    const cloud = new SimulatedCloud({ seed: limit, setTimer });
+    const quota = createThrottle({ windows: [new SlidingWindow({ callsPerSecond: limit })] });
+    keepBusy(quota, cloud, toDepth(limit));
+    expect(await measureUse(cloud, limit)).toBeGreaterThanOrEqual(0.93);
+    expect(cloud.mostArrivedIn(1_000)).toBe(limit);
+  });
+
+  it("by up to 200 ms sends at once whatever has become free meanwhile", async () => {
+    const setTimer = delayTimers(200);
+    const cloud = new SimulatedCloud({ seed: 9, setTimer });
+    const quota = createThrottle({ windows: [new SlidingWindow({ callsPerSecond: 300 })] });
+    keepBusy(quota, cloud, toDepth(300));
+    // A slot is late once a round, by half of that on average and less where an answer wakes the throttle.
+    expect(await measureUse(cloud, 300)).toBeGreaterThanOrEqual(1 / 1.17);
+    expect(cloud.mostArrivedIn(1_000)).toBe(300);
+  });
+});
+
 describe("two limits at once", () => {
   function createCloudWithTwo(seed: number) {
     const address = new SlidingWindow({ callsPerSecond: 300 });

@@ -47,6 +47,8 @@ export interface SimulatedCloudOptions {
   /** How far each passage may be from it. */
   readonly jitterMs?: number;
   readonly seed?: number;
+  /** For a network that is on time where the process is not. By default the timers of the process. */
+  readonly setTimer?: (callback: () => void, ms: number) => void;
 }
 
 export type Fate = "answer" | "fail" | "hang";
@@ -71,8 +73,8 @@ export class SimulatedCloud {
 
   constructor(options: SimulatedCloudOptions = {}) {
     const { takesPerSecond = Number.POSITIVE_INFINITY, oneWayMs = 30 } = options;
-    const { jitterMs = 20, seed = 1 } = options;
-    this.#options = { takesPerSecond, oneWayMs, jitterMs, seed };
+    const { jitterMs = 20, seed = 1, setTimer = setTimeout } = options;
+    this.#options = { takesPerSecond, oneWayMs, jitterMs, seed, setTimer };
     this.#random = createRandom(seed);
   }
 
@@ -118,9 +120,9 @@ export class SimulatedCloud {
   }
 
   async #travel(): Promise<void> {
-    const { oneWayMs, jitterMs } = this.#options;
+    const { oneWayMs, jitterMs, setTimer } = this.#options;
     const ms = oneWayMs + (this.#random() * 2 - 1) * jitterMs;
-    if (ms > 0) await elapse(Math.round(ms));
+    if (ms > 0) await new Promise<void>((resolve) => setTimer(resolve, Math.round(ms)));
   }
 }
 
