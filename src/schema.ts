@@ -8,6 +8,7 @@ import {
   type DocumentNode,
   type GraphQLSchema,
   isInterfaceType,
+  isObjectType,
   parse,
   print,
   specifiedScalarTypes,
@@ -26,7 +27,6 @@ import {
   createProductResolver,
 } from "./device-certificate/certificate.resolver.ts";
 import { registerCloud } from "./device-certificate/cloud-provider.ts";
-import { DeviceCertificate } from "./device-certificate/device-certificate.ts";
 import { createEntitiesResolver } from "./device-certificate/entities.ts";
 import type { CertificateProduct } from "./device-certificate/product.ts";
 import type { Scope } from "./scopes.ts";
@@ -42,8 +42,8 @@ export interface SchemaOptions {
 
 export interface SubgraphSchema {
   readonly schema: GraphQLSchema;
-  /** The same once more, for operations that are compiled: Apollo Server wraps every field of its own when a request asks for traces. */
-  readonly compilable: GraphQLSchema;
+  /** The same once more: Apollo Server wraps every field of the other for good when a request asks for traces. */
+  readonly untraced: GraphQLSchema;
   /** What composers and gateways take. */
   readonly sdl: string;
 }
@@ -80,7 +80,6 @@ export async function createSchema({
 }: SchemaOptions): Promise<SubgraphSchema> {
   for (const { cloud } of products) registerCloud(cloud);
   const device = createDeviceType(join);
-  simplifyFields();
   const plain = await buildSchema({
     resolvers: [CertificateResolver, ProviderQuotaResolver, ...products.map(createProductResolver)],
     orphanedTypes: [...products.map(({ certificateType }) => certificateType), device.type],
@@ -89,6 +88,7 @@ export async function createSchema({
     // The federation directives are not defined before the subgraph is built.
     skipCheck: true,
   });
+  dropPlainResolvers(plain);
   const document = toSubgraphDocument(parse(printSubgraphSchema(plain)), authorizationDirectives);
   const used = findDirectives(document);
   const imports = FEDERATION_DIRECTIVES.filter((name) => used.has(name));
@@ -112,28 +112,34 @@ export async function createSchema({
     }
     return schema;
   };
-  return { schema: build(), compilable: build(), sdl };
+  return { schema: build(), untraced: build(), sdl };
 }
 
 /**
- * Leaves fields that are properties, and getters of certificates, without a resolver: type-graphql's would make a
- * promise of each value. Fields that demand a scope keep theirs.
+ * Drops the resolvers of fields that are properties or getters: type-graphql's make a promise of each value. What demands
+ * a scope, takes arguments, or has another name in the schema keeps its own.
  */
-function simplifyFields(): void {
-  const storage = getMetadataStorage();
-  const guarded = [...storage.authorizedFields, ...storage.middlewares];
-  const isGuarded = (type: object, name: string) =>
-    guarded.some(({ target, fieldName }) => target === type && fieldName === name);
-  for (const field of storage.fields) {
-    field.simple = field.name === field.schemaName && !isGuarded(field.target, field.name);
+function dropPlainResolvers(schema: GraphQLSchema): void {
+  const { objectTypes, fields, authorizedFields, middlewares } = getMetadataStorage();
+  const guarded = [...authorizedFields, ...middlewares];
+  // The device type is made anew for each schema; the last one of its name is meant.
+  const classes = new Map(objectTypes.map(({ name, target }) => [name, target]));
+  for (const type of Object.values(schema.getTypeMap())) {
+    const ofType = classes.get(type.name);
+    if (ofType === undefined || !isObjectType(type)) continue;
+    const isInherited = ({ target }: { readonly target: object }) =>
+      target === ofType || Object.prototype.isPrototypeOf.call(target, ofType);
+    for (const field of Object.values(type.getFields())) {
+      const isProperty = fields.some(
+        ({ name, schemaName, target }) =>
+          schemaName === field.name && name === schemaName && isInherited({ target }),
+      );
+      const isGuarded = guarded.some(
+        ({ fieldName, target }) => fieldName === field.name && isInherited({ target }),
+      );
+      if (isProperty && !isGuarded && field.args.length === 0) delete field.resolve;
+    }
   }
-  storage.fieldResolvers = storage.fieldResolvers.filter(({ target, methodName }) => {
-    const isOfCertificate =
-      target === DeviceCertificate || target.prototype instanceof DeviceCertificate;
-    const isGetter =
-      Object.getOwnPropertyDescriptor(target.prototype, methodName)?.get !== undefined;
-    return !isOfCertificate || !isGetter || isGuarded(target, methodName);
-  });
 }
 
 const checkScopes: AuthCheckerFn<RequestContext, Scope> = ({ context }, requiredScopes) => {

@@ -6,6 +6,7 @@ import { DateTime } from "./date-time.ts";
 import {
   DeviceCertificateStatus,
   toDaysUntilExpiry,
+  toNextChangeMs,
   toStatus,
   toStatusDisagrees,
 } from "./life-cycle.ts";
@@ -86,6 +87,14 @@ export abstract class DeviceCertificate implements CertificateAnswer {
   /** Read by the gateway protocol, which must know the concrete type. */
   get __typename(): string {
     return this.constructor.name;
+  }
+
+  /**
+   * Until when all that was read of it so far stays the same by itself, in milliseconds since 1970. What depends on the
+   * time reads the dates.
+   */
+  get unchangedUntilMs(): number {
+    return Infinity;
   }
 
   /** When it expires; `null` for what never does. */
@@ -245,6 +254,11 @@ export abstract class X509DeviceCertificate extends DeviceCertificate {
     return this.x509?.publicKeyBits ?? null;
   }
 
+  override get unchangedUntilMs(): number {
+    if (this.bundle?.isRead === false) return Infinity;
+    return toNextChangeMs(this, this.readAt);
+  }
+
   protected override get expiry(): Date | null {
     return this.notAfter;
   }
@@ -265,6 +279,7 @@ export type FactsOf<T extends DeviceCertificate> = Omit<
   | keyof CertificateAnswer
   | "__typename"
   | "status"
+  | "unchangedUntilMs"
   | X509Computed
   | Extract<keyof T, `sealed${string}`>
 >;
@@ -279,7 +294,7 @@ export function createCertificate(
   facts: CertificateFacts,
   answer: CertificateAnswer,
 ): DeviceCertificate {
-  return Object.assign(Object.create(type.prototype), facts, answer);
+  return Object.assign(new type(), facts, answer);
 }
 
 /** When it expires as far as is known without reading the certificate; for freshness, where a hint is enough. */

@@ -61,3 +61,11 @@ const MS_PER_DAY = 86_400_000;
 export function toDaysUntilExpiry(notAfter: Date | null, now: Date): number | null {
   return notAfter === null ? null : Math.floor((notAfter.getTime() - now.getTime()) / MS_PER_DAY);
 }
+
+/** The first instant after `now` at which anything above may change by itself, in milliseconds since 1970. */
+export function toNextChangeMs({ notBefore, notAfter }: Validity, now: Date): number {
+  const starts = notBefore !== null && now < notBefore ? notBefore.getTime() : Infinity;
+  const days = toDaysUntilExpiry(notAfter, now);
+  if (notAfter === null || days === null) return starts;
+  return Math.min(starts, notAfter.getTime() - days * MS_PER_DAY + 1);
+}

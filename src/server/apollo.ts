@@ -9,11 +9,12 @@ import {
 import { ApolloServerPluginInlineTrace } from "@apollo/server/plugin/inlineTrace";
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import type { RequestContext } from "../context.ts";
+import { toAnswerJson } from "../execution/answer-text.ts";
+import { createExecute } from "../execution/execute.ts";
 import type { Log } from "../log.ts";
 import type { SubgraphSchema } from "../schema.ts";
 import { createCostLimit } from "./cost-limit.ts";
 import { createErrorRules, toPublicMessage } from "./error-rules.ts";
-import { createExecute } from "./execution.ts";
 import { createFreshnessPlugin } from "./freshness.ts";
 import type { Metrics } from "./metrics.ts";
 import { refuseUnknownOperationTypes } from "./operation-types.ts";
@@ -58,8 +59,8 @@ export function createApollo({
     allowBatchedHttpRequests: false,
     persistedQueries: false,
     includeStacktraceInErrorResponses: false,
-    // The default adds a line end, which copies a large answer once more.
-    stringifyResult: (result) => JSON.stringify(result),
+    // Certificates come as text.
+    stringifyResult: toAnswerJson,
     hideSchemaDetailsFromClientErrors: true,
     // The process ends its own way: see main.ts.
     stopOnTerminationSignals: false,
@@ -84,18 +85,17 @@ export function createApollo({
 type Gateway = NonNullable<ApolloServerOptions<RequestContext>["gateway"]>;
 
 /** The one way to give Apollo Server an executor of one's own. */
-function toGateway({ schema, compilable, sdl }: SubgraphSchema): Gateway {
-  const execute = createExecute({ schema, compilable, maxErrors: MAX_VALIDATION_ERRORS });
+function toGateway({ schema, untraced, sdl }: SubgraphSchema): Gateway {
+  const execute = createExecute({ schema, untraced, maxErrors: MAX_VALIDATION_ERRORS });
   return {
     onSchemaLoadOrUpdate(tell) {
       tell({ apiSchema: schema, coreSupergraphSdl: sdl });
       return () => {};
     },
     load: async () => ({
-      executor: async ({ document, operation, request, context, metrics }) =>
+      executor: ({ document, request, context, metrics }) =>
         execute({
           document,
-          operation,
           operationName: request.operationName,
           variables: request.variables ?? {},
           context,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   type DeviceCertificateStatus,
   toDaysUntilExpiry,
+  toNextChangeMs,
   toStatus,
   toStatusDisagrees,
 } from "../../src/device-certificate/life-cycle.ts";
@@ -106,5 +107,34 @@ describe("toDaysUntilExpiry", () => {
 
   it("is null where nobody says when", () => {
     expect(toDaysUntilExpiry(null, now)).toBeNull();
+  });
+});
+
+describe("toNextChangeMs", () => {
+  const day = 86_400_000;
+  const toAll = (validity: { notBefore: Date | null; notAfter: Date | null }, at: Date) => [
+    toDaysUntilExpiry(validity.notAfter, at),
+    ...ALL.map((reported) => toStatus(reported, validity.notAfter, at)),
+    ...ALL.map((reported) => toStatusDisagrees(reported, validity, at)),
+  ];
+  const offsets = [-3 * day, -day - 1, -day, -1, 0, 1, day - 1, day, day + 1, 40 * day];
+
+  it.each(offsets)("says until when nothing changes by itself, %d ms before its end", (ms) => {
+    for (const start of offsets) {
+      const validity = {
+        notBefore: new Date(now.getTime() + start),
+        notAfter: new Date(now.getTime() + ms),
+      };
+      const next = toNextChangeMs(validity, now);
+      expect(next).toBeGreaterThan(now.getTime());
+      expect(toAll(validity, new Date(next - 1))).toEqual(toAll(validity, now));
+      if (start <= ms) {
+        expect(toAll(validity, new Date(next))).not.toEqual(toAll(validity, now));
+      }
+    }
+  });
+
+  it("is never where nobody says when", () => {
+    expect(toNextChangeMs({ notBefore: null, notAfter: null }, now)).toBe(Infinity);
   });
 });

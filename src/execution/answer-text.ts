@@ -1,0 +1,97 @@
+// Answers that are put together of texts: what was answered before is not made into JSON once more.
+import { GraphQLError } from "graphql";
+
+/** A part of an answer as JSON, with the errors in it; their paths start at the part. */
+export class AnswerText {
+  readonly json: string;
+  readonly errors: readonly GraphQLError[];
+
+  constructor(json: string, errors: readonly GraphQLError[]) {
+    this.json = toAscii(json);
+    this.errors = errors;
+  }
+}
+
+/**
+ * In characters of one byte, all others escaped. A single text of two-byte characters would make the whole answer one,
+ * which takes ten times as long to be joined and sent.
+ */
+function toAscii(json: string): string {
+  const escaped = json.replaceAll(/[\u0080-\uffff]/g, toEscape);
+  // The engine keeps two bytes for each character of what it replaced in.
+  return Buffer.from(escaped, "latin1").toString("latin1");
+}
+
+function toEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** The whole answer: what `JSON.stringify` gives, with the parts of its `data` that are text already. */
+export function toAnswerJson(answer: object): string {
+  let members = "";
+  for (const [name, value] of Object.entries(answer)) {
+    if (value === undefined) continue;
+    const json = name === "data" ? toJson(value) : JSON.stringify(value);
+    members += `${members && ","}"${name}":${json}`;
+  }
+  return `{${members}}`;
+}
+
+/**
+ * What `JSON.stringify` gives for data as graphql-js makes it, in which some parts are text already. Strings are added to
+ * each other, not joined, so that a large answer is copied once only: when it is sent.
+ */
+export function toJson(data: unknown): string {
+  if (data instanceof AnswerText) return data.json;
+  if (!isObject(data)) return JSON.stringify(data) ?? "null";
+  let inside = "";
+  if (Array.isArray(data)) {
+    for (const item of data) inside += `${inside && ","}${toJson(item)}`;
+    return `[${inside}]`;
+  }
+  for (const name of Object.keys(data)) {
+    inside += `${inside && ","}${JSON.stringify(name)}:${toJson(data[name])}`;
+  }
+  return `{${inside}}`;
+}
+
+/** The errors of all texts among the data, each with its path from the data's beginning. */
+export function findErrors(data: unknown): GraphQLError[] {
+  const found: GraphQLError[] = [];
+  collect(data, undefined);
+  return found;
+
+  function collect(value: unknown, place: Place | undefined): void {
+    if (value instanceof AnswerText) {
+      for (const error of value.errors) found.push(moveBelow(toPath(place), error));
+    } else if (Array.isArray(value)) {
+      for (const [index, item] of value.entries()) collect(item, { key: index, above: place });
+    } else if (isObject(value)) {
+      for (const key of Object.keys(value)) collect(value[key], { key, above: place });
+    }
+  }
+}
+
+interface Place {
+  readonly key: string | number;
+  readonly above: Place | undefined;
+}
+
+function toPath(place: Place | undefined): (string | number)[] {
+  return place === undefined ? [] : [...toPath(place.above), place.key];
+}
+
+function moveBelow(path: readonly (string | number)[], error: GraphQLError): GraphQLError {
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    path: [...path, ...(error.path ?? [])],
+    originalError: error.originalError ?? null,
+    extensions: error.extensions,
+  });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
