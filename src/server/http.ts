@@ -1,5 +1,6 @@
 // GraphQL over HTTP at /graphql: what is let in, in which order, and how what is not is refused.
 import { isUtf8 } from "node:buffer";
+import type { IncomingMessage } from "node:http";
 import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import Fastify, {
@@ -24,7 +25,7 @@ import {
   toRefusalBody,
 } from "./refusal.ts";
 import { BodyReader, createBrokenOff, dropBody } from "./request-body.ts";
-import { toRequestId } from "./request-head.ts";
+import { countOf, toRequestId } from "./request-head.ts";
 
 export interface HttpOptions {
   readonly apollo: ApolloServer<RequestContext>;
@@ -191,6 +192,7 @@ function checkHead({ headers, raw, url }: FastifyRequest, limits: Config["limits
   if (raw.rawHeaders.length > limits.headers * 2) {
     throw new Refusal("headers", `There are more than ${limits.headers} headers.`);
   }
+  checkHost(raw);
   // Nothing is unpacked, so that a small body stays small.
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") throw new Refusal("media", "Compressed bodies are not taken.");
@@ -198,6 +200,15 @@ function checkHead({ headers, raw, url }: FastifyRequest, limits: Config["limits
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
     throw new Refusal("media", "The body must be UTF-8.");
   }
+}
+
+/** Of two hosts each reader would take another; one that is none would be a mistake further inside. */
+function checkHost(head: IncomingMessage): void {
+  if (countOf(head, "host") > 1) throw new Refusal("malformed", "There is more than one host.");
+  // HTTP/1.0 needs none.
+  const host = head.headers.host || "localhost";
+  if (!URL.canParse(`http://${host}/`)) throw new Refusal("malformed", "The host is none.");
+  head.headers.host = host;
 }
 
 /** The GraphQL document of a request; `undefined` where Apollo Server will say what is wrong. */

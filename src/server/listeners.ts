@@ -83,13 +83,17 @@ function createListener({ limits, admission, onRequest, metrics }: ListenersOpti
     }
     metrics.onRefused("overload");
     request.once("end", () => refused.add(request.socket));
-    refuseForOverload(request, response);
+    refuseEarly(request, response, OVERLOAD);
   };
   server.on("request", admit);
   // Who waits to be told to send its body is refused before it does.
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     if (admission.isOpen) response.writeContinue();
     admit(request, response);
+  });
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+    metrics.onRefused("expectation");
+    refuseEarly(request, response, EXPECTATION);
   });
   server.on("clientError", (error, socket: Socket) => refuseConnection(error, socket, metrics));
   server.on("drop", () => metrics.onRefused("connections"));
@@ -115,19 +119,39 @@ function toOrigin(host: string, port: number): string {
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
-/** A text, so that Node sends it together with the head. */
-const OVERLOAD_BODY = toRefusalBody(REFUSALS.overload.code, OVERLOAD_MESSAGE);
-const OVERLOAD_HEADERS = [
-  ["content-type", JSON_TYPE],
-  ["content-length", String(Buffer.byteLength(OVERLOAD_BODY))],
-  ["retry-after", String(RETRY_AFTER_SECONDS)],
-].flat();
+interface EarlyRefusal {
+  readonly status: number;
+  readonly headers: string[];
+  /** A text, so that Node sends it together with the head. */
+  readonly body: string;
+}
 
-/** Under overload most answers are this one, so it is given without Fastify, at a small part of the cost. */
-function refuseForOverload(request: IncomingMessage, response: ServerResponse): void {
+/** Under overload most answers are this one, so it is made once and given without Fastify, at a small part of the cost. */
+const OVERLOAD = toEarlyRefusal("overload", OVERLOAD_MESSAGE, [
+  "retry-after",
+  String(RETRY_AFTER_SECONDS),
+]);
+const EXPECTATION = toEarlyRefusal("expectation", "Nothing but 100-continue can be expected.");
+
+function toEarlyRefusal(
+  reason: RefusalReason,
+  message: string,
+  more: readonly string[] = [],
+): EarlyRefusal {
+  const { status, code } = REFUSALS[reason];
+  const body = toRefusalBody(code, message);
+  const length = String(Buffer.byteLength(body));
+  return { status, body, headers: ["content-type", JSON_TYPE, "content-length", length, ...more] };
+}
+
+function refuseEarly(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body }: EarlyRefusal,
+): void {
   dropBody(request, response);
-  response.writeHead(REFUSALS.overload.status, OVERLOAD_HEADERS);
-  response.end(OVERLOAD_BODY);
+  response.writeHead(status, headers);
+  response.end(body);
 }
 
 /** Connections that are read again in each round of the event loop, which does one admitted request. */

@@ -37,6 +37,11 @@ export const REFUSALS = {
     code: "BAD_REQUEST",
     when: "it is not HTTP, not JSON, no GraphQL request, or one that a browser could send across sites",
   },
+  expectation: {
+    status: 417,
+    code: "EXPECTATION_FAILED",
+    when: "the header `Expect` is not `100-continue`",
+  },
   caller: { status: 401, code: "UNAUTHENTICATED", when: "there is no valid caller" },
   overload: {
     status: 503,
