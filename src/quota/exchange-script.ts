@@ -254,8 +254,9 @@ end
 -- An exchange whose answer was lost is asked for again with its number: it has happened already.
 if number ~= me.number or me.isLost then
   me.wasLost = me.isLost and 1 or 0
-  if not me.isLost then takeBack() end
+  -- First: calls that were under way then may have been answered since, and come back with the same exchange.
   takeRemains()
+  if not me.isLost then takeBack() end
   me.number, me.isLost = number, nil
   me.limit = findLimit()
   resize(math.max(0, math.floor(me.limit - setAsideForSilent())))
