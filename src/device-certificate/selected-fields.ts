@@ -10,22 +10,9 @@ import {
   type SelectionSetNode,
 } from "graphql";
 
-/**
- * What was collected for a compiled operation, whose conditions are decided. Kept by its fragments, because graphql-js
- * makes that object anew for each execution, and variants of an operation may share their nodes.
- */
-const known = new WeakMap<object, Map<FieldNode, ReadonlySet<string>>>();
-
 /** The names of all fields selected below the field that is being resolved, on whichever type. */
 export function collectSelectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
-  const [node, ...merged] = info.fieldNodes;
-  const collect = () => new Set(toNames(findSelected(info, info.fieldNodes)));
-  if (node === undefined || merged.length > 0) return collect();
-  const byNode = known.get(info.fragments) ?? new Map<FieldNode, ReadonlySet<string>>();
-  known.set(info.fragments, byNode);
-  const names = byNode.get(node) ?? collect();
-  byNode.set(node, names);
-  return names;
+  return new Set(toNames(findSelected(info, info.fieldNodes)));
 }
 
 /** The same one level further down: below `fieldName`, under all its aliases; `null` when it is not selected. */
@@ -70,6 +57,7 @@ function findSelected(info: GraphQLResolveInfo, parents: readonly FieldNode[]): 
 }
 
 function isIncluded(node: SelectionNode | FieldNode, { variableValues }: GraphQLResolveInfo) {
+  if (!node.directives?.length) return true;
   const skip = getDirectiveValues(GraphQLSkipDirective, node, variableValues);
   const include = getDirectiveValues(GraphQLIncludeDirective, node, variableValues);
   return skip?.["if"] !== true && include?.["if"] !== false;
