@@ -1,6 +1,8 @@
 // Health and metrics, on a port of their own that callers never see.
-import Fastify, { type FastifyInstance } from "fastify";
+import type { RequestListener } from "node:http";
+import { type Answer, sendAnswer, toRefusalAnswer } from "./answer.ts";
 import type { Metrics } from "./metrics.ts";
+import { JSON_TYPE } from "./refusal.ts";
 
 /** Whether the process can serve, and why not. */
 export class Readiness {
@@ -24,16 +26,40 @@ export class Readiness {
   }
 }
 
-export function createAdmin(readiness: Readiness, metrics: Metrics): FastifyInstance {
-  const admin = Fastify({ forceCloseConnections: true });
-  admin.get("/livez", async () => ({ status: "alive" }));
-  admin.get("/readyz", async (_request, reply) => {
-    const { reasons } = readiness;
-    if (reasons.length === 0) return { status: "ready" };
-    return reply.code(503).send({ status: "unready", reasons });
-  });
-  admin.get("/metrics", async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.print()),
-  );
-  return admin;
+export function createAdmin(readiness: Readiness, metrics: Metrics): RequestListener {
+  return ({ method = "", url = "" }, response) => {
+    const path = method === "GET" || method === "HEAD" ? url.split("?", 1)[0] : undefined;
+    answer(path).then(
+      (made) => sendAnswer(response, made),
+      () => sendAnswer(response, FAILED),
+    );
+  };
+
+  async function answer(path: string | undefined): Promise<Answer> {
+    switch (path) {
+      case "/livez":
+        return toJsonAnswer(200, { status: "alive" });
+      case "/readyz": {
+        const { reasons } = readiness;
+        if (reasons.length === 0) return toJsonAnswer(200, { status: "ready" });
+        return toJsonAnswer(503, { status: "unready", reasons });
+      }
+      case "/metrics": {
+        const headers = { "content-type": metrics.contentType };
+        return { status: 200, headers, body: await metrics.print() };
+      }
+      default:
+        return NOTHING;
+    }
+  }
+}
+
+const NOTHING = toRefusalAnswer(404, { code: "NOT_FOUND", message: "There is nothing here." });
+const FAILED = toRefusalAnswer(500, {
+  code: "INTERNAL_SERVER_ERROR",
+  message: "Internal server error.",
+});
+
+function toJsonAnswer(status: number, content: object): Answer {
+  return { status, headers: { "content-type": JSON_TYPE }, body: JSON.stringify(content) };
 }

@@ -2,11 +2,12 @@
 // elsewhere, and nothing of it is secret: it is served before anybody is asked who they are, and the questions that it
 // sends are asked like all others. Loaded only where `server.explorer` is true.
 import { readdir, readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { extname } from "node:path";
-import type { FastifyReply, onRequestAsyncHookHandler } from "fastify";
 import type { Config } from "../config/index.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import { StartError } from "../start-error.ts";
+import type { Answer } from "./answer.ts";
 
 export interface ExplorerOptions {
   readonly products: readonly CertificateProduct[];
@@ -42,26 +43,36 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Answers what belongs to the page, and leaves everything else to who comes next. */
-export async function createExplorer(options: ExplorerOptions): Promise<onRequestAsyncHookHandler> {
+/** For all that is served here. */
+const SAFETY = {
+  "content-security-policy": CONTENT_SECURITY_POLICY,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+} as const satisfies Answer["headers"];
+
+/** Answers what belongs to the page; `undefined` is what it leaves to who comes next. */
+export type Explorer = (request: IncomingMessage) => Promise<Answer | undefined>;
+
+export async function createExplorer(options: ExplorerOptions): Promise<Explorer> {
   const names = await listFiles();
   const examples = JSON.stringify(toExamples(options));
 
-  return async ({ method, url, headers }, reply) => {
-    if (method !== "GET" && method !== "HEAD") return;
+  return async ({ method, url = "", headers }) => {
+    if (method !== "GET" && method !== "HEAD") return undefined;
     const path = url.split("?", 1)[0] ?? "";
     if (path === "/graphql" && wantsPage(headers.accept)) {
-      reply.header("vary", "accept");
-      return sendFile(reply, PAGE);
+      return readAnswer(PAGE, { vary: "accept" });
     }
-    if (!path.startsWith(FILES_PATH)) return;
+    if (!path.startsWith(FILES_PATH)) return undefined;
     const name = path.slice(FILES_PATH.length);
-    if (names.has(name)) return sendFile(reply, name);
-    if (name === "examples.json")
-      return secure(reply)
-        .header("cache-control", "no-store")
-        .type("application/json; charset=utf-8")
-        .send(examples);
+    if (names.has(name)) return readAnswer(name);
+    if (name !== "examples.json") return undefined;
+    return toAnswer(examples, {
+      "cache-control": "no-store",
+      "content-type": "application/json; charset=utf-8",
+    });
   };
 }
 
@@ -79,23 +90,18 @@ function wantsPage(accept = ""): boolean {
   return /\btext\/html\b/.test(accept) && !/\bapplication\/(?:[\w.-]+\+)?json\b/.test(accept);
 }
 
-async function sendFile(reply: FastifyReply, name: string): Promise<FastifyReply> {
+async function readAnswer(name: string, headers: Answer["headers"] = {}): Promise<Answer> {
   const content = await readFile(new URL(name, FOLDER));
-  // All names but the page's change with their content.
-  const caching = name === PAGE ? "no-cache" : "public, max-age=31536000, immutable";
-  return secure(reply)
-    .header("cache-control", caching)
-    .type(CONTENT_TYPES[extname(name)] ?? "")
-    .send(content);
+  return toAnswer(content, {
+    ...headers,
+    // All names but the page's change with their content.
+    "cache-control": name === PAGE ? "no-cache" : "public, max-age=31536000, immutable",
+    "content-type": CONTENT_TYPES[extname(name)] ?? "",
+  });
 }
 
-function secure(reply: FastifyReply): FastifyReply {
-  return reply
-    .header("content-security-policy", CONTENT_SECURITY_POLICY)
-    .header("x-content-type-options", "nosniff")
-    .header("referrer-policy", "no-referrer")
-    .header("cross-origin-opener-policy", "same-origin")
-    .header("cross-origin-resource-policy", "same-origin");
+function toAnswer(body: string | Buffer, headers: Answer["headers"]): Answer {
+  return { status: 200, headers: { ...headers, ...SAFETY }, body };
 }
 
 /** What the page shows in its tabs; the same names as in explorer/examples.ts. */

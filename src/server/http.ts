@@ -1,29 +1,18 @@
 // GraphQL over HTTP at /graphql: what is let in, in which order, and how what is not is refused.
 import { isUtf8 } from "node:buffer";
-import type { IncomingMessage } from "node:http";
-import type { ApolloServer } from "@apollo/server";
-import { fastifyApolloHandler } from "@as-integrations/fastify";
-import Fastify, {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type onRequestAsyncHookHandler,
-} from "fastify";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { type ApolloServer, HeaderMap } from "@apollo/server";
+import { parse } from "secure-json-parse";
 import type { Config } from "../config/index.ts";
 import type { Arrival, Caller, RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
 import type { Admission } from "./admission.ts";
+import { type Answer, sendAnswer, toRefusalAnswer } from "./answer.ts";
 import type { Authenticate } from "./caller.ts";
+import type { Explorer } from "./explorer.ts";
 import { checkJsonSize } from "./json-size.ts";
 import type { Metrics } from "./metrics.ts";
-import {
-  JSON_TYPE,
-  REFUSALS,
-  RETRY_AFTER_SECONDS,
-  Refusal,
-  type RefusalReason,
-  toRefusalBody,
-} from "./refusal.ts";
+import { REFUSALS, RETRY_AFTER_SECONDS, Refusal } from "./refusal.ts";
 import { BodyReader, createBrokenOff, dropBody } from "./request-body.ts";
 import { countOf, toRequestId } from "./request-head.ts";
 
@@ -40,162 +29,184 @@ export interface HttpOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   /** Answers browsers that want a page, before anybody is asked who they are. */
-  readonly explorer?: onRequestAsyncHookHandler | undefined;
+  readonly explorer?: Explorer | undefined;
 }
 
-/** What is known of a request before its body is read, and whether it still goes on. */
-interface Work {
-  readonly caller: Caller;
-  readonly arrivedAtMs: number;
-  /** Aborted when the client goes away before it has its answer. */
-  readonly signal: AbortSignal;
-  isConnected: boolean;
-  isAnswering: boolean;
-  /** Tells the admission that it is over; nothing before it was taken on. */
-  leave: () => void;
+/** What is asked, in the parts of a request that Apollo Server reads it from. */
+interface Question {
+  readonly search: string;
+  readonly body: unknown;
+  /** The GraphQL document; `undefined` where Apollo Server will say what is wrong. */
+  readonly document: string | undefined;
 }
 
-const METHODS = ["GET", "POST"];
-const ALLOW = [...METHODS, "OPTIONS"].join(", ");
+const ALLOW = "GET, POST, OPTIONS";
+const UNREADABLE = "The request could not be read.";
 
 /** In characters. Smaller answers are sent faster in one piece with their head. */
 const LARGE_ANSWER = 16_384;
 
 /** The engine must have been started. */
-export function createHttp(options: HttpOptions): FastifyInstance {
+export function createHttp(options: HttpOptions): RequestListener {
   const { apollo, authenticate, createContext, admission, checkDocument } = options;
-  const { limits, metrics, log, explorer } = options;
+  const { limits, isDraining, metrics, log, explorer } = options;
   const bodies = new BodyReader(limits);
-  const http = Fastify({
-    exposeHeadRoutes: false,
-    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
-  });
 
-  const sendError = (
-    error: unknown,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): FastifyReply => {
-    const { reason, message, limit } = toRefusal(error);
-    if (reason === undefined) {
-      log.error({ err: error }, "an HTTP request failed");
-      return send(reply, 500, "INTERNAL_SERVER_ERROR", "Internal server error.");
+  return (request, response) => void respond(request, response);
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await answerTo(request, new Visit(response)).catch((error: unknown) =>
+      refuse(error, request, response),
+    );
+    const { headers } = answer;
+    sendAnswer(
+      response,
+      isDraining() ? { ...answer, headers: { ...headers, connection: "close" } } : answer,
+    );
+  }
+
+  async function answerTo(request: IncomingMessage, visit: Visit): Promise<Answer> {
+    checkHead(request, limits);
+    // Before anybody is asked who they are.
+    const page = await explorer?.(request);
+    if (page !== undefined) return page;
+    const known = await authenticate(request);
+    if ("denial" in known) {
+      const { status, headers, message } = known.denial;
+      metrics.onRefused("caller");
+      return toRefusalAnswer(status, { code: REFUSALS.caller.code, message }, headers);
     }
-    metrics.onRefused(reason);
-    const { status, code } = REFUSALS[reason];
-    reply.removeHeader("connection");
-    dropBody(request.raw, reply.raw);
-    if (status === 503) reply.header("retry-after", String(RETRY_AFTER_SECONDS));
-    if (reason === "method") reply.header("allow", ALLOW);
-    return send(reply, status, code, message, limit);
-  };
-  http.setErrorHandler(sendError);
-  http.setNotFoundHandler(({ url }) => {
-    if (!/^\/graphql(\?|$)/.test(url)) {
+    if (toPath(request.url ?? "") !== "/graphql") {
       throw new Refusal("path", "There is nothing here; GraphQL is at /graphql.");
     }
-    throw new Refusal("method", "GraphQL is asked with GET or POST.");
-  });
-
-  const works = new WeakMap<FastifyRequest, Work>();
-  http.addHook("onRequest", async (request, reply) => {
-    const arrivedAtMs = performance.now();
-    checkHead(request, limits);
-    const leaving = new AbortController();
-    const { signal } = leaving;
-    const leave = () => {};
-    const state = { arrivedAtMs, signal, isConnected: true, isAnswering: false, leave };
-    reply.raw.once("close", () => {
-      state.isConnected = false;
-      if (!reply.raw.writableFinished) leaving.abort();
-      if (!state.isAnswering) state.leave();
-    });
-    // Before anybody is asked who they are.
-    if (explorer) await explorer.call(http, request, reply);
-    if (reply.sent) return reply;
-    const known = await authenticate(request.raw);
-    if ("caller" in known) {
-      works.set(request, Object.assign(state, { caller: known.caller }));
-      return undefined;
+    switch (request.method) {
+      case "POST":
+        return ask(await receiveBody(request, visit), request, known.caller, visit);
+      case "GET":
+        await visit.takeTurn(admission);
+        return ask(readSearch(request.url ?? ""), request, known.caller, visit);
+      case "OPTIONS":
+        // Closed to other sites: a browser that asks for permission gets none.
+        return { status: 204, headers: { allow: ALLOW } };
+      default:
+        throw new Refusal("method", "GraphQL is asked with GET or POST.");
     }
-    const { status, headers, message } = known.denial;
-    metrics.onRefused("caller");
-    return send(reply.headers(headers), status, REFUSALS.caller.code, message);
-  });
-  http.addHook("onSend", async (_request, reply) => {
-    if (options.isDraining()) reply.header("connection", "close");
-  });
-
-  const workOf = (request: FastifyRequest): Work => {
-    const work = works.get(request);
-    if (work === undefined) throw new Error("a request without a caller");
-    return work;
-  };
+  }
 
   /** Slow clients hold no place while their body comes: there are more connections than places. */
-  const takeTurn = async (request: FastifyRequest): Promise<void> => {
-    const work = workOf(request);
-    work.leave = admission.enter();
+  async function receiveBody(request: IncomingMessage, visit: Visit): Promise<Question> {
+    checkMediaType(request);
+    return bodies.read(request, async (bytes) => {
+      await visit.takeTurn(admission);
+      if (!isUtf8(bytes)) throw new Refusal("malformed", "The body is not UTF-8.");
+      checkJsonSize(bytes, limits);
+      const body = parseJson(bytes.toString());
+      return { search: "", body, document: readDocument(body) };
+    });
+  }
+
+  async function ask(
+    { search, body, document }: Question,
+    request: IncomingMessage,
+    caller: Caller,
+    visit: Visit,
+  ): Promise<Answer> {
+    if (document !== undefined) checkDocument(document);
+    const { arrivedAtMs, signal } = visit;
+    const answer = await visit.stayFor(
+      apollo.executeHTTPGraphQLRequest({
+        httpGraphQLRequest: {
+          method: request.method ?? "",
+          headers: toHeaderMap(request),
+          search,
+          body,
+        },
+        context: async () =>
+          createContext(caller, { requestId: toRequestId(request), arrivedAtMs, signal }),
+      }),
+    );
+    if (answer.body.kind !== "complete") throw new Error("an answer in pieces");
+    const text = answer.body.string;
+    return {
+      status: answer.status ?? 200,
+      headers: Object.fromEntries(answer.headers),
+      // As bytes where it is large: it would be measured, joined to the head and encoded, each with a copy.
+      body: text.length > LARGE_ANSWER ? Buffer.from(text) : text,
+    };
+  }
+
+  function refuse(error: unknown, request: IncomingMessage, response: ServerResponse): Answer {
+    if (!(error instanceof Refusal)) {
+      log.error({ err: error }, "an HTTP request failed");
+      const message = "Internal server error.";
+      return toRefusalAnswer(500, { code: "INTERNAL_SERVER_ERROR", message });
+    }
+    const { reason, message, limit } = error;
+    metrics.onRefused(reason);
+    dropBody(request, response);
+    const { status, code } = REFUSALS[reason];
+    return toRefusalAnswer(
+      status,
+      { code, message, limit },
+      {
+        ...(status === 503 && { "retry-after": String(RETRY_AFTER_SECONDS) }),
+        ...(reason === "method" && { allow: ALLOW }),
+      },
+    );
+  }
+}
+
+/** A request until its answer has been sent or its client has gone away, whichever is first. */
+class Visit {
+  readonly arrivedAtMs = performance.now();
+  readonly #leaving = new AbortController();
+  #isOver = false;
+  #isWorkedFor = false;
+  /** Tells the admission; nothing before it was taken on. */
+  #leave = (): void => {};
+
+  constructor(response: ServerResponse) {
+    response.once("close", () => {
+      this.#isOver = true;
+      if (!response.writableFinished) this.#leaving.abort();
+      if (!this.#isWorkedFor) this.#leave();
+    });
+  }
+
+  /** Aborted when the client goes away before it has its answer. */
+  get signal(): AbortSignal {
+    return this.#leaving.signal;
+  }
+
+  async takeTurn(admission: Admission): Promise<void> {
+    if (this.#isOver) throw createBrokenOff();
+    this.#leave = admission.enter();
     await admission.turn();
-    if (!work.isConnected) throw createBrokenOff();
-  };
+    if (this.#isOver) throw createBrokenOff();
+  }
 
-  const parseJson = http.getDefaultJsonParser("remove", "remove");
-  http.removeAllContentTypeParsers();
-  http.addContentTypeParser("application/json", (request: FastifyRequest) =>
-    bodies.read(request.raw, async (body) => {
-      await takeTurn(request);
-      if (!isUtf8(body)) throw new Refusal("malformed", "The body is not UTF-8.");
-      checkJsonSize(body, limits);
-      return new Promise((resolve, reject) => {
-        // A hostile key costs one representation, not the whole request.
-        parseJson(request, body.toString(), (error, value) =>
-          error === null ? resolve(value) : reject(error),
-        );
-      });
-    }),
-  );
-
-  const answer = fastifyApolloHandler(apollo, {
-    context: async (request) => {
-      const { caller, arrivedAtMs, signal } = workOf(request);
-      return createContext(caller, { requestId: toRequestId(request.raw), arrivedAtMs, signal });
-    },
-  });
-  http.route({
-    url: "/graphql",
-    method: METHODS,
-    handler: async function (request, reply) {
-      const work = workOf(request);
-      work.isAnswering = true;
-      try {
-        // The others had theirs before their body was parsed.
-        if (request.method === "GET") await takeTurn(request);
-        const text = readDocument(request);
-        if (text !== undefined) checkDocument(text);
-        const body = await answer.call(this, request, reply);
-        // As bytes where it is large: it would be measured, joined to the head and encoded, each with a copy.
-        return typeof body === "string" && body.length > LARGE_ANSWER ? Buffer.from(body) : body;
-      } finally {
-        work.isAnswering = false;
-        if (!work.isConnected) work.leave();
-      }
-    },
-  });
-  // Closed to other sites: a browser that asks for permission gets none.
-  http.options("/graphql", (_request, reply) => reply.code(204).header("allow", ALLOW).send());
-  return http;
+  /** Holds the place for as long as there is work, even when nobody waits for it any more. */
+  async stayFor<Result>(work: Promise<Result>): Promise<Result> {
+    this.#isWorkedFor = true;
+    try {
+      return await work;
+    } finally {
+      this.#isWorkedFor = false;
+      if (this.#isOver) this.#leave();
+    }
+  }
 }
 
 /** Throws what the head of a request is enough to refuse. */
-function checkHead({ headers, raw, url }: FastifyRequest, limits: Config["limits"]): void {
+function checkHead(head: IncomingMessage, limits: Config["limits"]): void {
+  const { headers, rawHeaders, url = "" } = head;
   if (url.length > limits.urlBytes) {
     throw new Refusal("url", `The URL has more than ${limits.urlBytes} bytes.`);
   }
-  if (raw.rawHeaders.length > limits.headers * 2) {
+  if (rawHeaders.length > limits.headers * 2) {
     throw new Refusal("headers", `There are more than ${limits.headers} headers.`);
   }
-  checkHost(raw);
+  checkHost(head);
   // Nothing is unpacked, so that a small body stays small.
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") throw new Refusal("media", "Compressed bodies are not taken.");
@@ -214,58 +225,50 @@ function checkHost(head: IncomingMessage): void {
   head.headers.host = host;
 }
 
-/** The GraphQL document of a request; `undefined` where Apollo Server will say what is wrong. */
-function readDocument({ method, body, query }: FastifyRequest): string | undefined {
-  const source = method === "GET" ? query : body;
-  if (typeof source !== "object" || source === null || !("query" in source)) return undefined;
-  return typeof source.query === "string" ? source.query : undefined;
-}
-
-/** Codes of the framework's own errors; what is not listed and not the client's fault is ours. */
-const FRAMEWORK_REASONS: Readonly<Record<string, RefusalReason>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: "body",
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: "media",
-};
-
-interface PublicRefusal {
-  /** `undefined` when it is our mistake. */
-  readonly reason: RefusalReason | undefined;
-  readonly message: string;
-  readonly limit?: number | undefined;
-}
-
-function toRefusal(error: unknown): PublicRefusal {
-  if (error instanceof Refusal) return error;
-  const { code, statusCode } = toFacts(error);
-  const reason =
-    FRAMEWORK_REASONS[code] ?? (statusCode >= 400 && statusCode < 500 ? "malformed" : undefined);
-  switch (reason) {
-    case "body":
-      return { reason, message: "The body is too long." };
-    case "media":
-      return { reason, message: "The body must be of the type application/json." };
-    default:
-      return { reason, message: "The request could not be read." };
+/** What is asked for, however it is written: with the server in front, or with escaped characters. */
+function toPath(url: string): string {
+  if (url === "/graphql") return url;
+  const [path = ""] = url.replace(/^https?:\/\/.*?\//, "/").split(/[?#]/, 1);
+  try {
+    return decodeURI(path);
+  } catch {
+    throw new Refusal("malformed", UNREADABLE);
   }
 }
 
-function toFacts(error: unknown): { code: string; statusCode: number } {
-  if (!(error instanceof Error)) return { code: "", statusCode: 500 };
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const statusCode =
-    "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
-  return { code, statusCode };
+function checkMediaType({ headers }: IncomingMessage): void {
+  const { "content-type": type, "content-length": length } = headers;
+  const hasBody = headers["transfer-encoding"] !== undefined || (length ?? "0") !== "0";
+  if (type === undefined && !hasBody) throw new Refusal("malformed", "There is no body.");
+  if (type !== undefined && /^application\/json\s*(;|$)/i.test(type)) return;
+  throw new Refusal("media", "The body must be of the type application/json.");
 }
 
-function send(
-  reply: FastifyReply,
-  status: number,
-  code: string,
-  message: string,
-  limit?: number,
-): FastifyReply {
-  return reply
-    .code(status)
-    .type(JSON_TYPE)
-    .send(toRefusalBody(code, message, limit));
+/** A hostile key costs one representation, not the whole request. */
+function parseJson(text: string): unknown {
+  try {
+    return parse(text, { protoAction: "remove", constructorAction: "remove" });
+  } catch {
+    throw new Refusal("malformed", UNREADABLE);
+  }
+}
+
+function readDocument(body: unknown): string | undefined {
+  if (typeof body !== "object" || body === null || !("query" in body)) return undefined;
+  return typeof body.query === "string" ? body.query : undefined;
+}
+
+function readSearch(url: string): Question {
+  const search = /\?[^#]*/.exec(url)?.[0] ?? "";
+  const [document, ...others] = new URLSearchParams(search).getAll("query");
+  return { search, body: undefined, document: others.length === 0 ? document : undefined };
+}
+
+/** As Apollo Server wants them. */
+function toHeaderMap({ headers }: IncomingMessage): HeaderMap {
+  const map = new HeaderMap();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value) map.set(name, Array.isArray(value) ? value.join(", ") : value);
+  }
+  return map;
 }

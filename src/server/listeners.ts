@@ -1,4 +1,4 @@
-// The sockets in front of Fastify: one listener for each address of the host, all alike. What there is no time for, and
+// The sockets: one listener for each address of the host, all alike. What there is no time for, and
 // what is no HTTP, is refused here, before it costs more than its head.
 import { once } from "node:events";
 import {
@@ -126,7 +126,7 @@ interface EarlyRefusal {
   readonly body: string;
 }
 
-/** Under overload most answers are this one, so it is made once and given without Fastify, at a small part of the cost. */
+/** Under overload most answers are this one, so it is made once and given at a small part of the cost. */
 const OVERLOAD = toEarlyRefusal("overload", OVERLOAD_MESSAGE, [
   "retry-after",
   String(RETRY_AFTER_SECONDS),

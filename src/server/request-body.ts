@@ -112,6 +112,8 @@ export function createBrokenOff(): Refusal {
 export function dropBody(request: IncomingMessage, response: ServerResponse): void {
   if (request.complete || response.shouldKeepAlive) return;
   response.shouldKeepAlive = true;
+  // It is not kept all the same.
+  response.removeHeader("connection");
   const close = () => request.socket.end();
   response.once("finish", () => {
     if (request.complete) close();

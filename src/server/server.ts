@@ -53,8 +53,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { limits } = config;
   const admission = new Admission({ ...limits, patienceMs: config.answer.withinMs });
   const metrics = createMetrics({ countRequests: () => admission.entered });
-  const admin = createAdmin(readiness, metrics);
-  const adminUrl = await admin.listen({ host, port: adminPort });
+  const admin = await openListeners({
+    host,
+    port: adminPort,
+    // Whoever watches over the process is let in, whatever goes on, and is not counted.
+    limits: { ...limits, connections: Number.POSITIVE_INFINITY },
+    admission: { isOpen: true },
+    metrics: { onRefused: () => {} },
+    onRequest: createAdmin(readiness, metrics),
+  });
 
   // Loaded only where it is needed: it makes the start longer.
   const shared = config.redis.url && (await import("./shared.ts")).openShared(config.redis, log);
@@ -103,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         exampleIds,
       })
     : undefined;
-  const http = createHttp({
+  const onRequest = createHttp({
     apollo,
     authenticate: await createAuthenticate(config.auth, log),
     createContext: (caller, arrival) => createRequestContext(subgraph, caller, arrival),
@@ -118,8 +125,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     explorer,
   });
-  await http.ready();
-  const onRequest = http.routing;
   const listeners = await openListeners({ host, port, limits, admission, onRequest, metrics });
   readiness.start();
 
@@ -129,19 +134,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       readiness.drain();
       await sleep(waitSeconds * 1000);
       await listeners.end({ graceMs, withinMs: config.answer.withinMs + LAST_ANSWER_MS });
-      await http.close();
       await apollo.stop();
       await connected.close();
       await devices.close();
       await shared?.close();
       await secretsDesk?.close();
-      await admin.close();
+      await admin.end({ graceMs: 0, withinMs: 0 });
     })();
     return ended;
   };
   return {
     url: `${listeners.origin}/graphql`,
-    adminUrl,
+    adminUrl: admin.origin,
     drain: () => end(drainSeconds, IDLE_GRACE_MS),
     close: () => end(0, 0),
   };
