@@ -3,7 +3,6 @@
 /** For how long the event loop may stand still for it, in milliseconds. */
 const MAX_SLICE_MS = 4;
 
-/** Lives as long as the process: all requests share the slice of one turn of the event loop. */
 export class Slices {
   readonly #waiting: (() => void)[] = [];
   #isOpen = false;
@@ -37,3 +36,6 @@ export class Slices {
     this.#waiting.splice(0, done);
   };
 }
+
+/** There is one event loop: whatever is done for any request shares the slice of each of its turns. */
+export const slices = new Slices();

@@ -37,6 +37,8 @@ export class CertificateLoader {
     this.#retrieval = retrieval;
     this.#freshness = freshness;
     this.#loader = new DataLoader((lookups) => retrieveAll(retrieval, lookups, requester), {
+      // To check a thousand ids, and to plan the calls for them, is too much for one turn of the event loop.
+      batchScheduleFn: (dispatch) => void setImmediate(dispatch),
       // Spellings of one certificate differ in the id that is answered, so they are told apart here.
       cacheKeyFn: ({ reference, needsDetail, needsUnshared }) =>
         `${needsDetail} ${needsUnshared} ${reference.id}`,

@@ -1,10 +1,7 @@
 // Reads X.509 certificates when they are first selected, a few at a time: a thousand at once would hold up everybody else.
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { slices } from "../slices.ts";
 import { type DeviceCertificate, X509DeviceCertificate } from "./device-certificate.ts";
 import type { CertificateBundle } from "./x509.ts";
-
-/** For how long the event loop may stand still for it, in milliseconds. */
-const MAX_SLICE_MS = 4;
 
 /** The fields whose values come out of the certificate: the computed ones, and the status by its dates. */
 const FROM_CERTIFICATE: ReadonlySet<string> = new Set([
@@ -26,12 +23,10 @@ export function readSelected(
   return unread.length === 0 ? undefined : readInSlices(unread);
 }
 
+/** One waits for a slice at a time, so that requests take turns. */
 async function readInSlices(bundles: readonly CertificateBundle[]): Promise<void> {
-  let sliceEndsAtMs = performance.now() + MAX_SLICE_MS;
   for (const bundle of bundles) {
-    void bundle.facts;
-    if (performance.now() < sliceEndsAtMs) continue;
-    await nextTurn();
-    sliceEndsAtMs = performance.now() + MAX_SLICE_MS;
+    const read = slices.run(() => bundle.facts);
+    if (read instanceof Promise) await read;
   }
 }

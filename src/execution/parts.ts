@@ -8,7 +8,7 @@ import {
   isObjectType,
 } from "graphql";
 import { DeviceCertificate } from "../device-certificate/device-certificate.ts";
-import { Slices } from "../slices.ts";
+import { slices } from "../slices.ts";
 import { AnswerText, findErrors, toJson } from "./answer-text.ts";
 import { KeptTexts } from "./kept-texts.ts";
 import { type PartOperation, PartOperations } from "./part-operation.ts";
@@ -33,7 +33,6 @@ interface Wish {
 export class Parts {
   readonly #operations = new PartOperations();
   readonly #texts = new KeptTexts();
-  readonly #slices = new Slices();
   readonly #types: ReadonlyMap<unknown, PartType>;
 
   /** Takes, by the names of their types, schemas whose root is the part. */
@@ -60,7 +59,7 @@ export class Parts {
     if (!(part instanceof DeviceCertificate)) return executePart(part, type, wish);
     return (
       this.#texts.find(wish.question, part) ??
-      this.#slices.run(() => {
+      slices.run(() => {
         const text = executePart(part, type, wish);
         if (text instanceof AnswerText && isForEverybody(text, type, wish)) {
           this.#texts.keep(wish.question, part, text);

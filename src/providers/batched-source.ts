@@ -7,6 +7,7 @@ import type {
 } from "../device-certificate/product.ts";
 import { ProviderError, RequestError } from "../errors.ts";
 import { NotNeededError, type QueuePlace } from "../quota/quota.ts";
+import { slices } from "../slices.ts";
 import type { CloudCaller } from "./caller.ts";
 import type { Listed, ListingMemory } from "./listing-memory.ts";
 import { CertificateNotFoundError } from "./vendor-errors.ts";
@@ -117,7 +118,8 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
           isNeeded: () => chunk.wants.some(({ request }) => request.ticket.isWanted),
         },
       );
-      settleListed(chunk.wants, items);
+      // The answers of all calls of a large question may come at one moment.
+      await slices.run(() => settleListed(chunk.wants, items));
     } catch (error) {
       stopWaiting(group, chunk);
       const { wants } = chunk;

@@ -97,7 +97,7 @@ class PooledTransport implements Transport {
   readonly #proxy: HttpProxy | undefined;
   readonly #limits: Limits;
   readonly #connections: number;
-  #dispatcher: Promise<Dispatcher> | undefined;
+  readonly #dispatcher: Promise<Dispatcher>;
   #inUse = 0;
   /** Own queue, because undici cannot take a request out of its queue again: it would spend a connection on it. */
   readonly #waiting = new Set<() => void>();
@@ -118,6 +118,9 @@ class PooledTransport implements Transport {
     this.#limits = { connectTimeoutMs, answerTimeoutMs, maxAnswerBytes };
     this.#connections = connections;
     this.#proxy = toProxy(url, environment);
+    this.#dispatcher = createDispatcher(this.#origin, this.#proxy, connections, this.#limits);
+    // Told to each request that needs it.
+    this.#dispatcher.catch(() => {});
   }
 
   send(request: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer> {
@@ -154,7 +157,7 @@ class PooledTransport implements Transport {
   async #close(): Promise<void> {
     if (this.#inUse > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
     const dispatcher = await this.#dispatcher;
-    await dispatcher?.close();
+    await dispatcher.close();
   }
 
   #release(): void {
@@ -166,12 +169,6 @@ class PooledTransport implements Transport {
 
   async #dispatch(request: HttpRequest, exchange: Exchange): Promise<void> {
     try {
-      this.#dispatcher ??= createDispatcher(
-        this.#origin,
-        this.#proxy,
-        this.#connections,
-        this.#limits,
-      );
       const dispatcher = await this.#dispatcher;
       if (exchange.isSettled) return;
       const { method, path, headers, body = null } = request;
@@ -340,7 +337,8 @@ async function createDispatcher(
   connections: number,
   { connectTimeoutMs }: Limits,
 ): Promise<Dispatcher> {
-  // Loaded with the first request: it takes 50 ms, which commands that call no cloud need not wait for.
+  // Loaded when the first transport is made: it takes 50 ms, for which commands that call no cloud need not wait, nor
+  // anybody who asks while the first call is made.
   const { Pool, ProxyAgent } = await import("undici");
   const options = {
     connections,
