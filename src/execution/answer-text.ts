@@ -1,5 +1,5 @@
 // Answers that are put together of texts: what was answered before is not made into JSON once more.
-import { GraphQLError } from "graphql";
+import { type FieldNode, GraphQLError, locatedError } from "graphql";
 
 /** A part of an answer as JSON, with the errors in it; their paths start at the part. */
 export class AnswerText {
@@ -9,6 +9,17 @@ export class AnswerText {
   constructor(json: string, errors: readonly GraphQLError[]) {
     this.json = toAscii(json);
     this.errors = errors;
+  }
+}
+
+/** A part that could not be had: `null` in its place, and an error. */
+export class FailedPart {
+  readonly error: Error;
+  readonly nodes: readonly FieldNode[];
+
+  constructor(error: Error, nodes: readonly FieldNode[]) {
+    this.error = error;
+    this.nodes = nodes;
   }
 }
 
@@ -43,6 +54,7 @@ export function toAnswerJson(answer: object): string {
  */
 export function toJson(data: unknown): string {
   if (data instanceof AnswerText) return data.json;
+  if (data instanceof FailedPart) return "null";
   if (!isObject(data)) return JSON.stringify(data) ?? "null";
   let inside = "";
   if (Array.isArray(data)) {
@@ -55,15 +67,26 @@ export function toJson(data: unknown): string {
   return `{${inside}}`;
 }
 
-/** The errors of all texts among the data, each with its path from the data's beginning. */
+/**
+ * The errors of all parts among the data, each with its path from the data's beginning. Without their stacks, which would
+ * cost more than all else when the time of dozens of questions about hundreds of certificates runs out at one moment.
+ */
 export function findErrors(data: unknown): GraphQLError[] {
   const found: GraphQLError[] = [];
-  collect(data, undefined);
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    collect(data, undefined);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
   return found;
 
   function collect(value: unknown, place: Place | undefined): void {
     if (value instanceof AnswerText) {
       for (const error of value.errors) found.push(moveBelow(toPath(place), error));
+    } else if (value instanceof FailedPart) {
+      found.push(locatedError(value.error, value.nodes, toPath(place)));
     } else if (Array.isArray(value)) {
       for (const [index, item] of value.entries()) collect(item, { key: index, above: place });
     } else if (isObject(value)) {

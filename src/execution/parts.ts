@@ -9,7 +9,7 @@ import {
 } from "graphql";
 import { DeviceCertificate } from "../device-certificate/device-certificate.ts";
 import { slices } from "../slices.ts";
-import { AnswerText, findErrors, toJson } from "./answer-text.ts";
+import { AnswerText, FailedPart, findErrors, toJson } from "./answer-text.ts";
 import { KeptTexts } from "./kept-texts.ts";
 import { type PartOperation, PartOperations } from "./part-operation.ts";
 
@@ -46,13 +46,13 @@ export class Parts {
     const operation = this.#operations.find(info);
     const question = toQuestion(operation, variableValues);
     const wish = { operation, context, variableValues, question };
-    return Array.isArray(found)
-      ? found.map((part) => this.#toText(part, wish))
-      : this.#toText(found, wish);
+    const toText = (part: unknown) =>
+      part instanceof Error ? new FailedPart(part, info.fieldNodes) : this.#toText(part, wish);
+    return Array.isArray(found) ? found.map(toText) : toText(found);
   }
 
   #toText(part: unknown, wish: Wish): unknown {
-    if (typeof part !== "object" || part === null || part instanceof Error) return part;
+    if (typeof part !== "object" || part === null) return part;
     const type = "__typename" in part ? this.#types.get(part.__typename) : undefined;
     if (type === undefined) return new Error("a part of a type that is no entity");
     // What other entities load is collected in one turn, and must not wait for the next.
