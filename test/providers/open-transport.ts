@@ -1,4 +1,3 @@
-import { createServer as createTcpServer } from "node:net";
 import { inspect } from "node:util";
 import { onTestFinished } from "vitest";
 import {
@@ -22,14 +21,4 @@ export async function failureOf(sent: Promise<unknown>): Promise<TransportError>
   );
   if (error instanceof TransportError) return error;
   throw new Error(`Expected a TransportError, got ${inspect(error)}`);
-}
-
-/** A port where nobody listens. */
-export async function findClosedPort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("Not listening on a port");
-  return address.port;
 }

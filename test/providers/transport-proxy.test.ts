@@ -8,8 +8,9 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { CLOSED_PORT } from "../support/closed-port.ts";
 import { GET, listen, startAnswering, startConnectProxy } from "./loopback.ts";
-import { failureOf, findClosedPort, openTransport } from "./open-transport.ts";
+import { failureOf, openTransport } from "./open-transport.ts";
 
 describe("proxies", () => {
   it("sends plain HTTP to the proxy of HTTP_PROXY", async () => {
@@ -77,8 +78,7 @@ describe("proxies", () => {
   );
 
   it("says that the proxy failed when nobody listens there", async () => {
-    const port = await findClosedPort();
-    const environment = { HTTPS_PROXY: `127.0.0.1:${port}` };
+    const environment = { HTTPS_PROXY: `127.0.0.1:${CLOSED_PORT}` };
     const error = await failureOf(
       openTransport({ origin: "https://mqtt.example", environment }).send(GET),
     );
@@ -112,10 +112,9 @@ describe("proxies", () => {
 
   it("does not send HTTPS through HTTP_PROXY", async () => {
     const proxy = await startConnectProxy({});
-    const port = await findClosedPort();
     const environment = { HTTP_PROXY: proxy.origin };
     const error = await failureOf(
-      openTransport({ origin: `https://127.0.0.1:${port}`, environment }).send(GET),
+      openTransport({ origin: `https://127.0.0.1:${CLOSED_PORT}`, environment }).send(GET),
     );
     expect(error).toMatchObject({ kind: "connection", isSent: false });
     expect(proxy.connections()).toBe(0);

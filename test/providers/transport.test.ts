@@ -3,8 +3,9 @@ import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, vi } from "vitest";
 import { createTransport } from "../../src/providers/transport.ts";
+import { CLOSED_PORT } from "../support/closed-port.ts";
 import { GET, listen, startAnswering, startServer } from "./loopback.ts";
-import { failureOf, findClosedPort, openTransport } from "./open-transport.ts";
+import { failureOf, openTransport } from "./open-transport.ts";
 
 describe("what a transport sends and gives back", () => {
   it("sends what it is given, decodes the answer as UTF-8, and gives of a repeated header the first", async () => {
@@ -157,10 +158,11 @@ describe("time limits", () => {
 
 describe("broken connections", () => {
   it("says that a refused connection was not sent over", async () => {
-    const port = await findClosedPort();
-    const error = await failureOf(openTransport({ origin: `http://127.0.0.1:${port}` }).send(GET));
+    const error = await failureOf(
+      openTransport({ origin: `http://127.0.0.1:${CLOSED_PORT}` }).send(GET),
+    );
     expect(error).toMatchObject({ kind: "connection", isSent: false });
-    expect(error.message).toBe(`127.0.0.1:${port} could not be reached (ECONNREFUSED)`);
+    expect(error.message).toBe(`127.0.0.1:${CLOSED_PORT} could not be reached (ECONNREFUSED)`);
   });
 
   it("says that a reset one may have been", async () => {

@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type ApiName,
@@ -7,6 +6,7 @@ import {
   startEmulator,
 } from "../../src/emulator/index.ts";
 import { APIS, ROOT_FIELD, toAllProductsVariables } from "../support/all-products.ts";
+import { CLOSED_PORT } from "../support/closed-port.ts";
 import { readOperation } from "../support/operations.ts";
 import {
   type GraphQLAnswer,
@@ -84,11 +84,10 @@ const emulators: Emulator[] = [];
 const observations = new Map<string, Observation>();
 
 beforeAll(async () => {
-  const closedOrigin = await findClosedOrigin();
   // Each failure takes seconds of waiting: some are watched at the same time, once everything stands.
   for (let start = 0; start < FAILURES.length; start += WATCHED_TOGETHER) {
     const failures = FAILURES.slice(start, start + WATCHED_TOGETHER);
-    const scenes = await Promise.all(failures.map((failure) => setScene(failure, closedOrigin)));
+    const scenes = await Promise.all(failures.map((failure) => setScene(failure)));
     await Promise.all(scenes.flatMap(({ name, ask }) => APIS.map((api) => watch(name, api, ask))));
     await Promise.all(scenes.map(({ subgraph }) => subgraph.close()));
   }
@@ -98,15 +97,6 @@ afterAll(async () => {
   await Promise.all(emulators.map((emulator) => emulator.close()));
 });
 
-/** A port that nobody listens on. */
-async function findClosedOrigin(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" ? `http://127.0.0.1:${address?.port}` : "";
-}
-
 interface Scene {
   readonly name: string;
   readonly subgraph: TestSubgraph;
@@ -115,7 +105,7 @@ interface Scene {
 }
 
 /** One subgraph with four connections to each cloud, each named for the API that fails behind it. */
-async function setScene({ name, fault }: Failure, closedOrigin: string): Promise<Scene> {
+async function setScene({ name, fault }: Failure): Promise<Scene> {
   const failing = await Promise.all(
     APIS.map(async (api) => {
       const emulator = await startEmulator({ fleetSize: 8, seed: "failures" });
@@ -125,7 +115,9 @@ async function setScene({ name, fault }: Failure, closedOrigin: string): Promise
       const [cloud, endpoint = ""] = api.split("-");
       for (const connection of fault === null ? connections : [])
         if (connection["cloud"] === cloud)
-          Object.assign(connection["endpoints"] ?? {}, { [endpoint]: closedOrigin });
+          Object.assign(connection["endpoints"] ?? {}, {
+            [endpoint]: `http://127.0.0.1:${CLOSED_PORT}`,
+          });
       return { api, emulator, connections };
     }),
   );
