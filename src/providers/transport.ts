@@ -97,7 +97,7 @@ class PooledTransport implements Transport {
   readonly #proxy: HttpProxy | undefined;
   readonly #limits: Limits;
   readonly #connections: number;
-  readonly #dispatcher: Promise<Dispatcher>;
+  #dispatcher: Promise<Dispatcher> | undefined;
   #inUse = 0;
   /** Own queue, because undici cannot take a request out of its queue again: it would spend a connection on it. */
   readonly #waiting = new Set<() => void>();
@@ -118,9 +118,6 @@ class PooledTransport implements Transport {
     this.#limits = { connectTimeoutMs, answerTimeoutMs, maxAnswerBytes };
     this.#connections = connections;
     this.#proxy = toProxy(url, environment);
-    this.#dispatcher = createDispatcher(this.#origin, this.#proxy, connections, this.#limits);
-    // Told to each request that needs it.
-    this.#dispatcher.catch(() => {});
   }
 
   send(request: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer> {
@@ -157,7 +154,7 @@ class PooledTransport implements Transport {
   async #close(): Promise<void> {
     if (this.#inUse > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
     const dispatcher = await this.#dispatcher;
-    await dispatcher.close();
+    await dispatcher?.close();
   }
 
   #release(): void {
@@ -169,6 +166,12 @@ class PooledTransport implements Transport {
 
   async #dispatch(request: HttpRequest, exchange: Exchange): Promise<void> {
     try {
+      this.#dispatcher ??= createDispatcher(
+        this.#origin,
+        this.#proxy,
+        this.#connections,
+        this.#limits,
+      );
       const dispatcher = await this.#dispatcher;
       if (exchange.isSettled) return;
       const { method, path, headers, body = null } = request;
@@ -331,15 +334,21 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
+/**
+ * It takes 50 ms, for which a start need not wait, nor a command that calls no cloud. A server calls it once it is ready,
+ * so that the first question does not wait either.
+ */
+export function loadHttpClient(): Promise<typeof import("undici")> {
+  return import("undici");
+}
+
 async function createDispatcher(
   origin: string,
   proxy: HttpProxy | undefined,
   connections: number,
   { connectTimeoutMs }: Limits,
 ): Promise<Dispatcher> {
-  // Loaded when the first transport is made: it takes 50 ms, for which commands that call no cloud need not wait, nor
-  // anybody who asks while the first call is made.
-  const { Pool, ProxyAgent } = await import("undici");
+  const { Pool, ProxyAgent } = await loadHttpClient();
   const options = {
     connections,
     connectTimeout: connectTimeoutMs,

@@ -7,6 +7,7 @@ import { CertificateCatalog } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
 import { connectProducts } from "../providers/connect.ts";
+import { loadHttpClient } from "../providers/transport.ts";
 import { START_REST_MS } from "../quota/sliding-window.ts";
 import { CertificateCache } from "../retrieval/certificate-cache.ts";
 import { Retrieval } from "../retrieval/retrieval.ts";
@@ -127,6 +128,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const listeners = await openListeners({ host, port, limits, admission, onRequest, metrics });
   readiness.start();
+  // In a later turn: whoever waits for the start goes first.
+  setImmediate(() => void loadHttpClient());
 
   let ended: Promise<void> | undefined;
   const end = (waitSeconds: number, graceMs: number): Promise<void> => {
