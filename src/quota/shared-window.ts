@@ -1,48 +1,17 @@
 // A limit that all replicas keep together: its slots are tokens in Redis, taken some time ahead.
 import { type CallWindow, type Slot, SUSTAINED_SHARE } from "./call-window.ts";
+import { type Exchange, NOTHING, type Return, readGranted, toTold } from "./exchange.ts";
 import { EXCHANGE } from "./exchange-script.ts";
 import { type CountingMode, type Replicas, SILENT_MS } from "./replicas.ts";
 import { RoundTrips } from "./round-trips.ts";
 import { SentCalls } from "./sent-calls.ts";
-import {
-  type Remains,
-  SlidingWindow,
-  type SlidingWindowOptions,
-  toPeriodMs,
-  toSlots,
-} from "./sliding-window.ts";
+import { SlidingWindow, type SlidingWindowOptions, toPeriodMs, toSlots } from "./sliding-window.ts";
 
 /** A slot that this replica may use from this time on. */
 interface Token {
   readonly usableAtMs: number;
   /** Given for a requester that has had no turn yet. */
   readonly isForFirstTurn: boolean;
-}
-
-/** A slot that goes back: after an answer, or unused. */
-type Return =
-  | { readonly answeredAtMs: number; readonly creditMs: number }
-  | { readonly usableAtMs: number };
-
-/** One exchange with Redis; asked for again with the same number until its answer is known. */
-interface Exchange {
-  readonly number: number;
-  readonly missing: number;
-  readonly firstTurns: number;
-  readonly pauseMs: number | undefined;
-  readonly returns: readonly Return[];
-  readonly remains: Remains;
-}
-
-/** What Redis answers. */
-interface Granted {
-  readonly wasLost: boolean;
-  readonly limit: number;
-  readonly active: number;
-  readonly usedByOthers: number;
-  readonly askAgainMs: number;
-  readonly firsts: number;
-  readonly restsMs: readonly number[];
 }
 
 /** From this limit on slots are so many that they are taken and given back in larger lots, and further ahead. */
@@ -56,7 +25,6 @@ const GATHER_WISHES_MS = { few: 0, many: 20 } as const;
 /** After an exchange that failed. */
 const TRY_AGAIN_MS = 50;
 const MAX_RETURNS = 500;
-const NOTHING: Remains = { freeAtMs: [], inFlight: 0 };
 
 export class SharedWindow implements CallWindow {
   readonly callsPerSecond: number;
@@ -301,15 +269,12 @@ export class SharedWindow implements CallWindow {
     const askedAtMs = performance.now();
     this.#exchangedAtMs = askedAtMs;
     this.#open ??= this.#createExchange();
-    const { number, missing, firstTurns, pauseMs = -1, returns, remains } = this.#open;
+    const { number, missing, firstTurns, pauseMs = -1 } = this.#open;
     try {
       const answer = await redis.run(EXCHANGE, this.#keys, [
         ...[id, epoch, number, this.#slots, this.#periodMs, AHEAD_MS[this.#amount]],
         ...[missing, firstTurns, this.#sent.countInLastSecond(), pauseMs, SILENT_MS],
-        returns.flatMap((one) => ("answeredAtMs" in one ? [toAgeMs(one)] : [])).join(),
-        returns.flatMap((one) => ("usableAtMs" in one ? [toRestMs(one.usableAtMs)] : [])).join(),
-        remains.freeAtMs.map(toRestMs).join(),
-        remains.inFlight,
+        ...toTold(this.#open),
       ]);
       this.#replicas.sawAnswer(askedAtMs);
       if (generation === this.#generation) this.#accept(answer, this.#open, askedAtMs);
@@ -336,7 +301,7 @@ export class SharedWindow implements CallWindow {
 
   #accept(answer: unknown, { missing, firstTurns }: Exchange, askedAtMs: number): void {
     this.#open = undefined;
-    const granted = readAnswer(answer);
+    const granted = readGranted(answer);
     if (granted === undefined) {
       this.#replicas.lostEpoch();
       return;
@@ -401,20 +366,4 @@ export class SharedWindow implements CallWindow {
     const callsPerSecond = this.callsPerSecond < 1 ? part : upTo(place + 1) - upTo(place);
     return new SlidingWindow({ callsPerSecond, roundTrips: this.#roundTrips });
   }
-}
-
-function readAnswer(answer: unknown): Granted | undefined {
-  if (typeof answer !== "string" || answer === "") return undefined;
-  const [wasLost, limit = 0, active = 1, usedByOthers = 0, askAgainMs = 0, firsts = 0, ...restsMs] =
-    answer.split(" ").map(Number);
-  return { wasLost: wasLost === 1, limit, active, usedByOthers, askAgainMs, firsts, restsMs };
-}
-
-/** Milliseconds since its answer, rounded down so that it rests rather longer. */
-function toAgeMs({ answeredAtMs, creditMs }: { answeredAtMs: number; creditMs: number }): number {
-  return Math.floor(performance.now() - answeredAtMs + creditMs);
-}
-
-function toRestMs(usableAtMs: number): number {
-  return Math.max(0, Math.ceil(usableAtMs - performance.now()));
 }
