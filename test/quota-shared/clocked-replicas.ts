@@ -1,18 +1,34 @@
 // Replicas of one quota on the fake clock, in front of simulated clouds. Their scripts run in a real Redis that is told the time.
 import { pino } from "pino";
-import { vi } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import { CallTicket, type Quota, type Requester } from "../../src/quota/quota.ts";
 import { Replicas } from "../../src/quota/replicas.ts";
 import { SharedWindow } from "../../src/quota/shared-window.ts";
 import { createThrottle } from "../../src/quota/throttle.ts";
 import { SharedRedis, type SharedRedisOptions, SlowRedisError } from "../../src/redis.ts";
 import { Secret } from "../../src/secret.ts";
-import { elapse, SimulatedCloud } from "../quota/simulated-cloud.ts";
+import { elapse, SimulatedCloud, useFakeClock } from "../quota/simulated-cloud.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
 
 /** How long a script takes until its answer is here, and how long one that hangs is waited for. */
 const SCRIPT_MS = 2;
 const TIMEOUT_MS = 250;
+
+/** A world for each test of a file, on the fake clock. */
+export function openWorldForEachTest(): () => ClockedWorld {
+  // Nothing here waits for the real clock, but a busy machine may take its time.
+  vi.setConfig({ testTimeout: 120_000 });
+  let world: ClockedWorld;
+  beforeEach(async () => {
+    world = await ClockedWorld.open();
+    useFakeClock();
+  });
+  afterEach(async () => {
+    vi.useRealTimers();
+    await world.close();
+  });
+  return () => world;
+}
 
 /** Redis as replicas reach it, in a world whose time passes only when it is told to. */
 export class ClockedWorld {

@@ -1,23 +1,10 @@
 // Others use a fifth of an account whose quota four replicas share. On the fake clock.
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { askBesideForeignTraffic } from "../quota/foreign-traffic.ts";
-import { SimulatedCloud, useFakeClock } from "../quota/simulated-cloud.ts";
-import { ClockedWorld } from "./clocked-replicas.ts";
+import { SimulatedCloud } from "../quota/simulated-cloud.ts";
+import { openWorldForEachTest } from "./clocked-replicas.ts";
 
-// Nothing here waits for the real clock, but a busy machine may take its time.
-vi.setConfig({ testTimeout: 120_000 });
-
-let world: ClockedWorld;
-
-beforeEach(async () => {
-  world = await ClockedWorld.open();
-  useFakeClock();
-});
-
-afterEach(async () => {
-  vi.useRealTimers();
-  await world.close();
-});
+const world = openWorldForEachTest();
 
 describe("a fifth of a quota of four replicas used by others", () => {
   it.each([
@@ -25,14 +12,14 @@ describe("a fifth of a quota of four replicas used by others", () => {
     [20, 120],
     [300, 60],
   ])("of %d a second leaves no question without its answer", async (limit, seconds) => {
-    const replicas = await world.startAll(4, limit);
+    const replicas = await world().startAll(4, limit);
     const cloud = new SimulatedCloud({ seed: limit, takesPerSecond: limit });
     const { asked, answered, failures } = await askBesideForeignTraffic({
       cloud,
       limit,
       quotas: replicas.map(({ quota }) => quota),
       seconds,
-      pass: (ms) => world.pass(ms),
+      pass: (ms) => world().pass(ms),
     });
     expect(failures).toEqual([]);
     expect(cloud.refused / cloud.arrivedAtMs.length).toBeLessThan(0.02);

@@ -1,75 +1,32 @@
-import { createHmac, generateKeyPairSync } from "node:crypto";
+import { createHmac, createSign, generateKeyPairSync } from "node:crypto";
 import { request as openRequest } from "node:http";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Emulator, startEmulator } from "../../src/emulator/index.ts";
-import { startTestSubgraph, type TestSubgraph, toConnections } from "../support/subgraph.ts";
+import { describe, expect, it } from "vitest";
 import {
   AUDIENCE,
   createIssuerKey,
   ISSUER,
-  type IssuerKey,
   signToken,
   startTokenIssuer,
-  type TokenIssuer,
-  type TokenOptions,
 } from "../support/token-issuer.ts";
+import {
+  askWith,
+  bearer,
+  encode,
+  issuer,
+  key,
+  now,
+  OPERATIONS_MAY_ASK,
+  prepareTokenScene,
+  rsa,
+  send,
+  start,
+  subgraph,
+} from "./token-scene.ts";
 
 const READ = "device-certificate:read";
 const OPERATIONS = "device-certificate:operations:read";
-const ANYBODY_MAY_ASK = "{ __typename }";
-const OPERATIONS_MAY_ASK = "{ providerQuotas { action } }";
 
-let emulator: Emulator;
-let issuer: TokenIssuer;
-let key: IssuerKey;
-let rsa: IssuerKey;
-let subgraph: TestSubgraph;
-
-beforeAll(async () => {
-  emulator = await startEmulator({ fleetSize: 4, seed: "callers", quotas: "off" });
-  key = await createIssuerKey("first");
-  rsa = await createIssuerKey("rsa", "RS256");
-  issuer = await startTokenIssuer(key, rsa);
-  subgraph = await start();
-});
-
-afterAll(async () => {
-  await subgraph?.close();
-  await issuer?.close();
-  await emulator?.close();
-});
-
-const start = (jwt: Record<string, unknown> = {}) =>
-  startTestSubgraph({
-    connections: toConnections(emulator),
-    sections: {
-      auth: {
-        mode: "jwt",
-        jwt: { jwksUrl: issuer.jwksUrl, issuer: ISSUER, audience: AUDIENCE, ...jwt },
-      },
-    },
-  });
-
-async function send(
-  headers: Record<string, string>,
-  { query = ANYBODY_MAY_ASK, to = subgraph }: { query?: string; to?: TestSubgraph } = {},
-) {
-  const response = await fetch(to.url, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify({ query }),
-  });
-  return { status: response.status, headers: response.headers, body: await response.text() };
-}
-
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-
-async function askWith(options: TokenOptions, to = subgraph) {
-  return send(bearer(await signToken(key, options)), { query: OPERATIONS_MAY_ASK, to });
-}
-
-const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-const now = () => Math.floor(Date.now() / 1000);
+prepareTokenScene();
 
 describe("a caller with a token of the issuer", () => {
   it.each([
@@ -293,127 +250,11 @@ describe("the algorithms", () => {
 
   it("short RSA keys are not taken, although the issuer has them", async () => {
     const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
-    const { createSign } = await import("node:crypto");
     const jwk = { ...publicKey.export({ format: "jwk" }), kty: "RSA", kid: "short" };
     const own = await startTokenIssuer({ ...rsa, kid: "short", publicJwk: jwk });
     const other = await start({ jwksUrl: own.jwksUrl });
     const text = `${encode({ alg: "RS256", kid: "short" })}.${encode({ iss: ISSUER, aud: AUDIENCE, exp: now() + 60 })}`;
     const signature = createSign("sha256").update(text).sign(privateKey, "base64url");
-    const { status } = await send(bearer(`${text}.${signature}`), { to: other });
-    await other.close();
-    await own.close();
-    expect(status).toBe(401);
-  });
-});
-
-describe("the issuer's keys", () => {
-  it("are loaded once, and new ones as soon as a token names them", async () => {
-    const [old, next] = [await createIssuerKey("old"), await createIssuerKey("next")];
-    const own = await startTokenIssuer(old);
-    const other = await start({ jwksUrl: own.jwksUrl });
-    const status = async (from: IssuerKey) =>
-      (await send(bearer(await signToken(from)), { to: other })).status;
-    expect([await status(old), await status(old), await status(old)]).toEqual([200, 200, 200]);
-    expect(own.loads()).toBe(1);
-    own.publish(old, next);
-    expect([await status(next), await status(old)]).toEqual([200, 200]);
-    own.publish(next);
-    // Still held, until keys are loaded for another reason.
-    expect(await status(await createIssuerKey("forged"))).toBe(401);
-    expect([await status(old), await status(next)]).toEqual([401, 200]);
-    await other.close();
-    await own.close();
-  });
-
-  it("may be replaced under the same name, or have no name at all", async () => {
-    const [old, next] = [await createIssuerKey("same"), await createIssuerKey("same")];
-    const own = await startTokenIssuer(old);
-    const other = await start({ jwksUrl: own.jwksUrl });
-    const status = async (from: IssuerKey, header = {}) =>
-      (await send(bearer(await signToken(from, { header })), { to: other })).status;
-    expect(await status(old)).toBe(200);
-    own.publish(next);
-    expect([await status(next), await status(old)]).toEqual([200, 401]);
-    const { kid: _, ...nameless } = old.publicJwk;
-    const { kid: __, ...alsoNameless } = next.publicJwk;
-    own.publish({ ...old, publicJwk: nameless }, { ...next, publicJwk: alsoNameless });
-    await status(await createIssuerKey("forged"));
-    const unnamed = { kid: undefined };
-    expect([await status(old, unnamed), await status(next, unnamed)]).toEqual([200, 200]);
-    expect(await status(await createIssuerKey("forged"), unnamed)).toBe(401);
-    await other.close();
-    await own.close();
-  });
-
-  it("are not asked for once for each forged token", async () => {
-    const own = await startTokenIssuer(key);
-    const other = await start({ jwksUrl: own.jwksUrl });
-    for (let count = 0; count < 30; count += 1) {
-      const { status } = await send(
-        bearer(await signToken(key, { header: { kid: `x${count}` } })),
-        {
-          to: other,
-        },
-      );
-      expect(status).toBe(401);
-    }
-    expect(own.loads()).toBeLessThan(10);
-    expect((await send(bearer(await signToken(key)), { to: other })).status).toBe(200);
-    await other.close();
-    await own.close();
-  });
-
-  it("go on working while they cannot be loaded, and that is logged once", async () => {
-    const own = await startTokenIssuer(key);
-    const other = await start({ jwksUrl: own.jwksUrl });
-    expect((await send(bearer(await signToken(key)), { to: other })).status).toBe(200);
-    await own.close();
-    const unknown = await signToken(await createIssuerKey("unknown"));
-    for (const token of [unknown, unknown, unknown]) {
-      expect((await send(bearer(token), { to: other })).status).toBe(503);
-    }
-    expect((await send(bearer(await signToken(key)), { to: other })).status).toBe(200);
-    await other.close();
-    expect(other.logged().match(/the issuer's keys cannot be loaded/g)).toHaveLength(1);
-  });
-
-  it.each<[string, TokenIssuer["answer"]]>([
-    ["an error", (response) => response.writeHead(500).end("{}")],
-    ["a page", (response) => response.end("<html>")],
-    ["something else", (response) => response.end('{"keys":{}}')],
-    ["no keys but words", (response) => response.end('{"keys":["a"]}')],
-    ["half an answer", (response) => response.write("{", () => response.destroy())],
-    ["far too much", (response) => response.end(" ".repeat(300_000))],
-    ["another place", (response) => response.writeHead(302, { location: issuer.jwksUrl }).end()],
-  ])(
-    "are not there when the issuer answers with %s: a 503, and a 200 once they are",
-    async (_, answer) => {
-      const own = await startTokenIssuer(key);
-      const good = own.answer;
-      own.answer = answer;
-      const other = await start({ jwksUrl: own.jwksUrl });
-      const token = await signToken(key);
-      const { status, headers, body } = await send(bearer(token), { to: other });
-      expect(status).toBe(503);
-      expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
-      expect(JSON.parse(body).errors[0].extensions.code).toBe("UNAUTHENTICATED");
-      own.answer = good;
-      await expect
-        .poll(async () => (await send(bearer(token), { to: other })).status, { timeout: 15_000 })
-        .toBe(200);
-      await other.close();
-      await own.close();
-      expect(other.logged()).toContain("the issuer's keys can be loaded again");
-    },
-  );
-
-  it("of a symmetric kind are never taken", async () => {
-    const secret = Buffer.alloc(32, 7);
-    const jwk = { kty: "oct", kid: "first", k: secret.toString("base64url") };
-    const own = await startTokenIssuer({ ...key, publicJwk: jwk });
-    const other = await start({ jwksUrl: own.jwksUrl });
-    const text = `${encode({ alg: "HS256", kid: "first" })}.${encode({ iss: ISSUER, aud: AUDIENCE, exp: now() + 60 })}`;
-    const signature = createHmac("sha256", secret).update(text).digest("base64url");
     const { status } = await send(bearer(`${text}.${signature}`), { to: other });
     await other.close();
     await own.close();
