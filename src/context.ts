@@ -1,5 +1,5 @@
 // What lives for one request: who asks, until when an answer is wanted, and the loader.
-
+import type { ExecutionResult } from "graphql";
 import { CacheTags } from "./cache-tags.ts";
 import type { DeviceDirectory } from "./device/device-directory.ts";
 import { CertificateLoader } from "./device-certificate/certificate.loader.ts";
@@ -20,6 +20,8 @@ export interface Caller {
 }
 
 export interface RequestContext {
+  /** When the request came, on the clock of `performance.now()`. */
+  readonly arrivedAtMs: number;
   readonly caller: Caller;
   readonly certificates: CertificateLoader;
   readonly devices: DeviceDirectory;
@@ -31,6 +33,8 @@ export interface RequestContext {
   readonly maxEntities: number;
   /** What the calls of each kind are doing now. */
   readonly actions: readonly (() => Promise<ActionUse>)[];
+  /** What the operation gave, where it was executed before Apollo Server was asked: see engine.ts. */
+  readonly executed?: Promise<ExecutionResult>;
 }
 
 /** What requests share, for as long as the process lives. */
@@ -62,6 +66,7 @@ export function createRequestContext(
   const requester = { deadlineMs: arrivedAtMs + answer.withinMs, signal };
   const freshness = new AnswerFreshness();
   return {
+    arrivedAtMs,
     caller,
     certificates: new CertificateLoader({ catalog, retrieval, requester, freshness }),
     freshness,

@@ -1,4 +1,4 @@
-// The GraphQL engine: what Apollo Server may do, what it may tell, and what is counted.
+// What Apollo Server may do, what it may tell, and what is counted.
 import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from "@apollo/server";
 import { unwrapResolverError } from "@apollo/server/errors";
 import {
@@ -7,13 +7,13 @@ import {
   ApolloServerPluginLandingPageDisabled,
 } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginInlineTrace } from "@apollo/server/plugin/inlineTrace";
-import { GraphQLError, type GraphQLFormattedError } from "graphql";
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError } from "graphql";
 import type { RequestContext } from "../context.ts";
 import { toAnswerJson } from "../execution/answer-text.ts";
-import { createExecute } from "../execution/execute.ts";
+import type { Execute } from "../execution/execute.ts";
 import type { Log } from "../log.ts";
 import type { SubgraphSchema } from "../schema.ts";
-import { createCostLimit } from "./cost-limit.ts";
+import type { CheckCost } from "./cost-limit.ts";
 import { createErrorRules, toPublicMessage } from "./error-rules.ts";
 import { createFreshnessPlugin } from "./freshness.ts";
 import type { Metrics } from "./metrics.ts";
@@ -23,33 +23,26 @@ import { Refusal } from "./refusal.ts";
 
 export interface ApolloOptions {
   readonly schema: SubgraphSchema;
-  readonly limits: {
-    readonly tokens: number;
-    readonly cost: number;
-    readonly errors: number;
-    readonly maxEntities: number;
-  };
+  readonly execute: Execute;
+  readonly checkCost: CheckCost;
+  readonly limits: { readonly tokens: number; readonly errors: number };
   /** Whether anybody may be given what somebody else asked for. */
   readonly isPublic: boolean;
   /** Whether callers may be told which field took how long. */
   readonly allowsTraces: boolean;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Called with each document that was let through, and its text. */
+  readonly onValidDocument: (document: DocumentNode, text: string) => void;
 }
 
 /** A mistaken document is told a few mistakes; finding the place of each takes time. */
-const MAX_VALIDATION_ERRORS = 20;
+export const MAX_VALIDATION_ERRORS = 20;
 
-export function createApollo({
-  schema,
-  limits,
-  isPublic,
-  allowsTraces,
-  log,
-  metrics,
-}: ApolloOptions): ApolloServer<RequestContext> {
+export function createApollo(options: ApolloOptions): ApolloServer<RequestContext> {
+  const { limits, isPublic, allowsTraces, log, metrics } = options;
   return new ApolloServer<RequestContext>({
-    gateway: toGateway(schema),
+    gateway: toGateway(options),
     // Whether it is allowed is a rule of document-limits.ts.
     introspection: true,
     parseOptions: { maxTokens: limits.tokens },
@@ -74,7 +67,7 @@ export function createApollo({
       allowsTraces
         ? ApolloServerPluginInlineTrace({ includeErrors: { masked: true } })
         : ApolloServerPluginInlineTraceDisabled(),
-      createCostLimit(limits),
+      createOperationPlugin(options),
       createErrorRules({ errors: limits.errors, onRefused: metrics.onRefused }),
       createFreshnessPlugin({ isPublic }),
       createCountingPlugin(metrics),
@@ -85,15 +78,15 @@ export function createApollo({
 type Gateway = NonNullable<ApolloServerOptions<RequestContext>["gateway"]>;
 
 /** The one way to give Apollo Server an executor of one's own. */
-function toGateway({ schema, untraced, sdl }: SubgraphSchema): Gateway {
-  const execute = createExecute({ schema, untraced, maxErrors: MAX_VALIDATION_ERRORS });
+function toGateway({ schema, execute }: ApolloOptions): Gateway {
   return {
     onSchemaLoadOrUpdate(tell) {
-      tell({ apiSchema: schema, coreSupergraphSdl: sdl });
+      tell({ apiSchema: schema.schema, coreSupergraphSdl: schema.sdl });
       return () => {};
     },
     load: async () => ({
       executor: ({ document, request, context, metrics }) =>
+        context["executed"] ??
         execute({
           document,
           operationName: request.operationName,
@@ -125,13 +118,28 @@ function toPublicError(
   };
 }
 
+function createOperationPlugin({
+  checkCost,
+  onValidDocument,
+}: ApolloOptions): ApolloServerPlugin<RequestContext> {
+  return {
+    async requestDidStart() {
+      return {
+        async didResolveOperation({ operation, document, source, request }) {
+          onValidDocument(document, source);
+          if (operation !== undefined) checkCost(operation, document, request.variables ?? {});
+        },
+      };
+    },
+  };
+}
+
 function createCountingPlugin({ onAnswer }: Metrics): ApolloServerPlugin<RequestContext> {
   return {
     async requestDidStart() {
-      const startedAt = performance.now();
       return {
-        async willSendResponse({ errors }) {
-          onAnswer(performance.now() - startedAt, (errors ?? []).length > 0);
+        async willSendResponse({ contextValue: { arrivedAtMs }, errors = [] }) {
+          onAnswer(performance.now() - arrivedAtMs, errors.length > 0);
         },
       };
     },

@@ -1,5 +1,4 @@
 // How many fields an answer will have at most, estimated from the question, its variables included.
-import type { ApolloServerPlugin } from "@apollo/server";
 import {
   type DocumentNode,
   type FieldNode,
@@ -17,7 +16,7 @@ export interface CostLimit {
   readonly maxEntities: number;
 }
 
-type Variables = Readonly<Record<string, unknown>>;
+export type Variables = Readonly<Record<string, unknown>>;
 
 /** What a selection set costs: fields that are there once, and fields for each element of a list that is asked with. */
 interface Cost {
@@ -28,29 +27,29 @@ interface Cost {
 /** The length of a list, or the variable that holds it. */
 type ListLength = number | { readonly variable: string };
 
-/** Runs after validation: documents are of bounded size by then. */
-export function createCostLimit(limit: CostLimit): ApolloServerPlugin {
+/** Throws where an operation of a valid document may not be executed with these variables. */
+export type CheckCost = (
+  operation: OperationDefinitionNode,
+  document: DocumentNode,
+  variables: Variables,
+) => void;
+
+/** What it makes is to be called after validation: documents are of bounded size by then. */
+export function createCostCheck(limit: CostLimit): CheckCost {
   const costs = new WeakMap<OperationDefinitionNode, Cost>();
-  return {
-    async requestDidStart() {
-      return {
-        async didResolveOperation({ operation, document, request }) {
-          if (operation === undefined) return;
-          if (operation.operation !== "query") {
-            throw new Refusal("invalid", "There are queries here, and nothing else.");
-          }
-          const cost = costs.get(operation) ?? toCost(operation, document);
-          costs.set(operation, cost);
-          const fields = countFields(cost, request.variables ?? {}, limit.maxEntities);
-          if (fields <= limit.cost) return;
-          throw new Refusal(
-            "cost",
-            `The answer may have ${fields} fields, more than ${limit.cost}; ask for less at once.`,
-            limit.cost,
-          );
-        },
-      };
-    },
+  return (operation, document, variables) => {
+    if (operation.operation !== "query") {
+      throw new Refusal("invalid", "There are queries here, and nothing else.");
+    }
+    const cost = costs.get(operation) ?? toCost(operation, document);
+    costs.set(operation, cost);
+    const fields = countFields(cost, variables, limit.maxEntities);
+    if (fields <= limit.cost) return;
+    throw new Refusal(
+      "cost",
+      `The answer may have ${fields} fields, more than ${limit.cost}; ask for less at once.`,
+      limit.cost,
+    );
   };
 }
 

@@ -7,27 +7,48 @@ export interface FreshnessOptions {
   readonly isPublic: boolean;
 }
 
+/** What caches are told of an answer. */
+export interface CachePolicy {
+  /** The header `cache-control`. */
+  readonly cacheControl: string;
+  /** Members of the answer's `extensions`. */
+  readonly extensions: Readonly<Record<string, unknown>> | undefined;
+}
+
 /**
  * `max-age` is what is left of the freshness of the part that is the oldest. Not kept at all is what has an error, holds
  * something stale, hands out a secret, or tells of nothing that has a freshness.
  */
-export function createFreshnessPlugin({
-  isPublic,
-}: FreshnessOptions): ApolloServerPlugin<RequestContext> {
+export function toCachePolicy(
+  { freshness, secrets, cacheTags }: RequestContext,
+  { isPublic, hasErrors }: FreshnessOptions & { readonly hasErrors: boolean },
+): CachePolicy {
+  const seconds = Math.floor(freshness.remainingMs / 1000);
+  if (seconds <= 0 || hasErrors || secrets.areAskedFor) {
+    return { cacheControl: "no-store", extensions: undefined };
+  }
   const scope = isPublic ? "public" : "private";
+  return {
+    cacheControl: `max-age=${seconds}, ${scope}`,
+    extensions: cacheTags.toExtensions(),
+  };
+}
+
+export function createFreshnessPlugin(
+  options: FreshnessOptions,
+): ApolloServerPlugin<RequestContext> {
   return {
     async requestDidStart() {
       return {
-        async willSendResponse({ contextValue, errors, response }) {
-          const { freshness, secrets, cacheTags } = contextValue;
-          const seconds = Math.floor(freshness.remainingMs / 1000);
-          const isKept = seconds > 0 && !errors?.length && !secrets.areAskedFor;
-          const policy = isKept ? `max-age=${seconds}, ${scope}` : "no-store";
-          response.http.headers.set("cache-control", policy);
-          const tags = isKept ? cacheTags.toExtensions() : undefined;
-          if (tags === undefined || response.body.kind !== "single") return;
-          const { singleResult } = response.body;
-          singleResult.extensions = { ...singleResult.extensions, ...tags };
+        async willSendResponse({ contextValue, errors = [], response: { http, body } }) {
+          const hasErrors = errors.length > 0;
+          const { cacheControl, extensions } = toCachePolicy(contextValue, {
+            ...options,
+            hasErrors,
+          });
+          http.headers.set("cache-control", cacheControl);
+          if (extensions === undefined || body.kind !== "single") return;
+          body.singleResult.extensions = { ...body.singleResult.extensions, ...extensions };
         },
       };
     },

@@ -1,7 +1,6 @@
 // GraphQL over HTTP at /graphql: what is let in, in which order, and how what is not is refused.
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { type ApolloServer, HeaderMap } from "@apollo/server";
 import { parse } from "secure-json-parse";
 import type { Config } from "../config/index.ts";
 import type { Arrival, Caller, RequestContext } from "../context.ts";
@@ -9,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { Admission } from "./admission.ts";
 import { type Answer, sendAnswer, toRefusalAnswer } from "./answer.ts";
 import type { Authenticate } from "./caller.ts";
+import type { Engine } from "./engine.ts";
 import type { Explorer } from "./explorer.ts";
 import { checkJsonSize } from "./json-size.ts";
 import type { Metrics } from "./metrics.ts";
@@ -17,7 +17,7 @@ import { BodyReader, createBrokenOff, dropBody } from "./request-body.ts";
 import { countOf, toRequestId } from "./request-head.ts";
 
 export interface HttpOptions {
-  readonly apollo: ApolloServer<RequestContext>;
+  readonly engine: Pick<Engine, "answer">;
   readonly authenticate: Authenticate;
   readonly createContext: (caller: Caller, arrival: Arrival) => RequestContext;
   readonly admission: Admission;
@@ -32,23 +32,19 @@ export interface HttpOptions {
   readonly explorer?: Explorer | undefined;
 }
 
-/** What is asked, in the parts of a request that Apollo Server reads it from. */
-interface Question {
+/** What is asked, in the parts of a request that it stands in. */
+interface Asked {
   readonly search: string;
   readonly body: unknown;
-  /** The GraphQL document; `undefined` where Apollo Server will say what is wrong. */
+  /** The GraphQL document; `undefined` where the engine will say what is wrong. */
   readonly document: string | undefined;
 }
 
 const ALLOW = "GET, POST, OPTIONS";
 const UNREADABLE = "The request could not be read.";
 
-/** In characters. Smaller answers are sent faster in one piece with their head. */
-const LARGE_ANSWER = 16_384;
-
-/** The engine must have been started. */
 export function createHttp(options: HttpOptions): RequestListener {
-  const { apollo, authenticate, createContext, admission, checkDocument } = options;
+  const { engine, authenticate, createContext, admission, checkDocument } = options;
   const { limits, isDraining, metrics, log, explorer } = options;
   const bodies = new BodyReader(limits);
 
@@ -94,7 +90,7 @@ export function createHttp(options: HttpOptions): RequestListener {
   }
 
   /** Slow clients hold no place while their body comes: there are more connections than places. */
-  async function receiveBody(request: IncomingMessage, visit: Visit): Promise<Question> {
+  async function receiveBody(request: IncomingMessage, visit: Visit): Promise<Asked> {
     checkMediaType(request);
     return bodies.read(request, async (bytes) => {
       await visit.takeTurn(admission);
@@ -106,33 +102,20 @@ export function createHttp(options: HttpOptions): RequestListener {
   }
 
   async function ask(
-    { search, body, document }: Question,
+    { search, body, document }: Asked,
     request: IncomingMessage,
     caller: Caller,
     visit: Visit,
   ): Promise<Answer> {
     if (document !== undefined) checkDocument(document);
+    const { method = "", headers } = request;
     const { arrivedAtMs, signal } = visit;
-    const answer = await visit.stayFor(
-      apollo.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: {
-          method: request.method ?? "",
-          headers: toHeaderMap(request),
-          search,
-          body,
-        },
-        context: async () =>
-          createContext(caller, { requestId: toRequestId(request), arrivedAtMs, signal }),
-      }),
-    );
-    if (answer.body.kind !== "complete") throw new Error("an answer in pieces");
-    const text = answer.body.string;
-    return {
-      status: answer.status ?? 200,
-      headers: Object.fromEntries(answer.headers),
-      // As bytes where it is large: it would be measured, joined to the head and encoded, each with a copy.
-      body: text.length > LARGE_ANSWER ? Buffer.from(text) : text,
-    };
+    const context = createContext(caller, {
+      requestId: toRequestId(request),
+      arrivedAtMs,
+      signal,
+    });
+    return visit.stayFor(engine.answer({ method, headers, search, body }, context));
   }
 
   function refuse(error: unknown, request: IncomingMessage, response: ServerResponse): Answer {
@@ -258,17 +241,8 @@ function readDocument(body: unknown): string | undefined {
   return typeof body.query === "string" ? body.query : undefined;
 }
 
-function readSearch(url: string): Question {
+function readSearch(url: string): Asked {
   const search = /\?[^#]*/.exec(url)?.[0] ?? "";
   const [document, ...others] = new URLSearchParams(search).getAll("query");
   return { search, body: undefined, document: others.length === 0 ? document : undefined };
-}
-
-/** As Apollo Server wants them. */
-function toHeaderMap({ headers }: IncomingMessage): HeaderMap {
-  const map = new HeaderMap();
-  for (const [name, value] of Object.entries(headers)) {
-    if (value) map.set(name, Array.isArray(value) ? value.join(", ") : value);
-  }
-  return map;
 }

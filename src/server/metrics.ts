@@ -6,7 +6,7 @@ import type { RefusalReason } from "./refusal.ts";
 
 export interface Metrics {
   onCall(event: CloudCallEvent): void;
-  /** An operation was answered; `hasErrors` also for a partial answer. */
+  /** An operation was answered, so long after its request came; `hasErrors` also for a partial answer. */
   onAnswer(durationMs: number, hasErrors: boolean): void;
   /** A request was refused, or a connection because there were too many. */
   onRefused(reason: RefusalReason | "connections"): void;
@@ -33,7 +33,7 @@ export function createMetrics({ countRequests }: MetricsOptions): Metrics {
   });
   const answers = new Histogram({
     name: "device_certificates_answer_seconds",
-    help: "Time to answer a GraphQL operation.",
+    help: "Time to answer a GraphQL operation, from when its head was read.",
     labelNames: ["errors"],
     buckets: [0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10],
     registers,

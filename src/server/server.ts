@@ -15,9 +15,9 @@ import { createSchema } from "../schema.ts";
 import type { SecretsDesk } from "../secrets/secrets-desk.ts";
 import { createAdmin, Readiness } from "./admin.ts";
 import { Admission } from "./admission.ts";
-import { createApollo } from "./apollo.ts";
 import { createAuthenticate } from "./caller.ts";
 import { createDocumentCheck } from "./document-limits.ts";
+import { startEngine } from "./engine.ts";
 import { createHttp } from "./http.ts";
 import { allowsIntrospection } from "./introspection.ts";
 import { openListeners } from "./listeners.ts";
@@ -93,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   const { authorizationDirectives } = config.schema;
   const schema = await createSchema({ products, authorizationDirectives, join: config.join });
-  const apollo = createApollo({
+  const engine = await startEngine({
     schema,
     limits: { ...limits, maxEntities: config.answer.maxEntities },
     isPublic: config.auth.mode === "none",
@@ -102,7 +102,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     metrics,
   });
-  await apollo.start();
   // Loaded only where it is needed, like what replicas share.
   const explorer = config.server.explorer
     ? await (await import("./explorer.ts")).createExplorer({
@@ -112,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       })
     : undefined;
   const onRequest = createHttp({
-    apollo,
+    engine,
     authenticate: await createAuthenticate(config.auth, log),
     createContext: (caller, arrival) => createRequestContext(subgraph, caller, arrival),
     admission,
@@ -137,7 +136,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       readiness.drain();
       await sleep(waitSeconds * 1000);
       await listeners.end({ graceMs, withinMs: config.answer.withinMs + LAST_ANSWER_MS });
-      await apollo.stop();
+      await engine.stop();
       await connected.close();
       await devices.close();
       await shared?.close();
