@@ -3,18 +3,93 @@
 /** For how long the event loop may stand still for it, in milliseconds. */
 const MAX_SLICE_MS = 4;
 
+/** Something that is there at once, unless there was no time for it. */
+export type NowOrLater<Value> = Value | Promise<Value>;
+
+/** What follows from it, at once too. */
+export function andThen<Value, Result>(
+  value: NowOrLater<Value>,
+  next: (value: Value) => NowOrLater<Result>,
+): NowOrLater<Result> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/** Some work with all that is begun in its course. */
+interface Task {
+  unfinished: number;
+  readonly followers: (() => void)[];
+}
+
+/** A part of a task that goes on when it has its next turn. */
+interface Job {
+  readonly task: Task;
+  /** Does a bit, and says whether there is more. */
+  readonly advance: () => boolean;
+  readonly end: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
 export class Slices {
-  readonly #waiting: (() => void)[] = [];
+  /** In the order of their turns. */
+  readonly #waiting: Job[] = [];
+  /** Of what is being done this moment. */
+  #current: Task | undefined;
   #isOpen = false;
   #endsAtMs = 0;
 
-  /** Does the work at once while the slice lasts, else in a later turn, in the order in which it came. */
-  run<Result>(work: () => Result): Result | Promise<Result> {
-    if (!this.#isOpen) this.#open();
-    if (this.#waiting.length === 0 && performance.now() < this.#endsAtMs) return work();
-    return new Promise((resolve) => {
-      this.#waiting.push(() => resolve(Promise.try(work)));
+  /**
+   * Does the work on each of the items, in order: at once while the slice lasts, else in later turns of the event loop.
+   * All who wait take turns with single items, so that who wants little has it soon.
+   */
+  map<Item, Result>(items: readonly Item[], work: (item: Item) => Result): NowOrLater<Result[]> {
+    const results: Result[] = [];
+    const left = items.values();
+    const advance = () => {
+      const { value, done } = left.next();
+      if (!done) results.push(work(value));
+      return results.length < items.length;
+    };
+    const task = this.#current ?? { unfinished: 0, followers: [] };
+    task.unfinished += 1;
+    if (this.#doAtOnce(task, advance)) return results;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ task, advance, end: () => resolve(results), fail: reject });
     });
+  }
+
+  /** Calls back in a later turn, not before all work is done in whose course this is called. */
+  afterAll(callback: () => void): void {
+    if (this.#current === undefined) setImmediate(callback);
+    else this.#current.followers.push(callback);
+  }
+
+  /** Whether it is done. */
+  #doAtOnce(task: Task, advance: () => boolean): boolean {
+    if (!this.#isOpen) this.#open();
+    // What is begun in the course of other work has its turn already.
+    const isItsTurn = this.#waiting.length === 0 || task === this.#current;
+    if (!isItsTurn) return false;
+    try {
+      while (performance.now() < this.#endsAtMs) {
+        if (this.#do(task, advance)) continue;
+        finish(task);
+        return true;
+      }
+    } catch (error) {
+      finish(task);
+      throw error;
+    }
+    return false;
+  }
+
+  #do(task: Task, advance: () => boolean): boolean {
+    const outer = this.#current;
+    this.#current = task;
+    try {
+      return advance();
+    } finally {
+      this.#current = outer;
+    }
   }
 
   #open(): void {
@@ -27,14 +102,28 @@ export class Slices {
     this.#isOpen = false;
     if (this.#waiting.length === 0) return;
     this.#open();
-    let done = 0;
-    for (const work of this.#waiting) {
-      work();
-      done += 1;
-      if (performance.now() >= this.#endsAtMs) break;
-    }
-    this.#waiting.splice(0, done);
+    do {
+      const job = this.#waiting.shift();
+      if (job === undefined) return;
+      const { task, advance, end, fail } = job;
+      try {
+        if (this.#do(task, advance)) {
+          this.#waiting.push(job);
+          continue;
+        }
+        end();
+      } catch (error) {
+        fail(error);
+      }
+      finish(task);
+    } while (performance.now() < this.#endsAtMs);
   };
+}
+
+function finish(task: Task): void {
+  task.unfinished -= 1;
+  if (task.unfinished > 0) return;
+  for (const follower of task.followers.splice(0)) setImmediate(follower);
 }
 
 /** There is one event loop: whatever is done for any request shares the slice of each of its turns. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Slices } from "../src/slices.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { andThen, Slices } from "../src/slices.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["performance"] });
@@ -10,48 +10,110 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("does a little at once, and the rest in later turns of the event loop, in order", async () => {
-  const slices = new Slices();
-  const done: number[] = [];
-  const work = (n: number) => () => {
-    vi.advanceTimersByTime(3);
-    done.push(n);
-    return n;
-  };
-  const results = [1, 2, 3, 4, 5, 6].map((n) => slices.run(work(n)));
-  expect(results.slice(0, 2)).toEqual([1, 2]);
-  expect(done).toEqual([1, 2]);
-  await nextTurn();
-  expect(done).toEqual([1, 2, 3, 4]);
-  expect(await Promise.all(results)).toEqual([1, 2, 3, 4, 5, 6]);
-});
+const takeMs = (ms: number) => void vi.advanceTimersByTime(ms);
 
-it("does what comes later after what waits", async () => {
-  const slices = new Slices();
-  const long = () => void vi.advanceTimersByTime(10);
-  const order: string[] = [];
-  slices.run(long);
-  const waiting = slices.run(() => order.push("waited"));
-  await slices.run(() => order.push("came later"));
-  await waiting;
-  expect(order).toEqual(["waited", "came later"]);
-});
-
-it("does it at once again when a turn has passed", async () => {
-  const slices = new Slices();
-  slices.run(() => void vi.advanceTimersByTime(10));
-  await nextTurn();
-  await nextTurn();
-  expect(slices.run(() => "now")).toBe("now");
-});
-
-it("rejects what fails later, and goes on", async () => {
-  const slices = new Slices();
-  slices.run(() => void vi.advanceTimersByTime(10));
-  const failing = slices.run(() => {
-    throw new Error("no");
+describe("work on many items", () => {
+  it("is done a little at once, and the rest in later turns of the event loop, in order", async () => {
+    const slices = new Slices();
+    const done: number[] = [];
+    const results = slices.map([1, 2, 3, 4, 5, 6], (n) => {
+      takeMs(3);
+      done.push(n);
+      return n * 10;
+    });
+    expect(done).toEqual([1, 2]);
+    await nextTurn();
+    expect(done).toEqual([1, 2, 3, 4]);
+    expect(results).toBeInstanceOf(Promise);
+    expect(await results).toEqual([10, 20, 30, 40, 50, 60]);
   });
-  const next = slices.run(() => "yes");
-  await expect(failing).rejects.toThrow("no");
-  expect(await next).toBe("yes");
+
+  it("needs no promise where one slice is enough", () => {
+    const slices = new Slices();
+    expect(slices.map([1, 2, 3], (n) => n + 1)).toEqual([2, 3, 4]);
+    expect(slices.map([], () => 1)).toEqual([]);
+  });
+
+  it("waits for its turn behind what waits already, and goes on in turns with it", async () => {
+    const slices = new Slices();
+    const order: string[] = [];
+    const note = (name: string) => {
+      takeMs(1);
+      order.push(name);
+    };
+    const large = slices.map(Array.from({ length: 12 }), () => note("large"));
+    expect(order).toHaveLength(4);
+    const small = slices.map([1, 2], () => note("small"));
+    await small;
+    expect(order.slice(4)).toEqual(["large", "small", "large", "small"]);
+    await large;
+    expect(order).toHaveLength(14);
+  });
+
+  it("is done at once again when a turn has passed", async () => {
+    const slices = new Slices();
+    slices.map([10], takeMs);
+    expect(slices.map([1], takeMs)).toBeInstanceOf(Promise);
+    await nextTurn();
+    await nextTurn();
+    expect(slices.map(["now"], (what) => what)).toEqual(["now"]);
+  });
+
+  it("throws what fails at once, rejects what fails later, and leaves others alone", async () => {
+    const slices = new Slices();
+    const failAt = (bad: number) => (n: number) => {
+      takeMs(3);
+      if (n === bad) throw new Error("no");
+      return n;
+    };
+    expect(() => slices.map([1, 2, 3], failAt(1))).toThrow("no");
+    const failing = slices.map([1, 2, 3, 4], failAt(3));
+    const other = slices.map([1, 2], failAt(0));
+    await expect(failing).rejects.toThrow("no");
+    expect(await other).toEqual([1, 2]);
+  });
+});
+
+describe("what follows work", () => {
+  it("comes in a later turn, once all of the work is done, also what was begun in its course", async () => {
+    const slices = new Slices();
+    const order: string[] = [];
+    const whole = slices.map([1, 2], (n) => {
+      if (n === 1) slices.afterAll(() => order.push("after all"));
+      takeMs(3);
+      void andThen(
+        slices.map(["a", "b", "c"], (letter) => {
+          takeMs(3);
+          order.push(`${n}${letter}`);
+        }),
+        () => {},
+      );
+    });
+    expect(order).not.toContain("after all");
+    await whole;
+    while (!order.includes("after all")) await nextTurn();
+    expect(order.toSorted()).toEqual(["1a", "1b", "1c", "2a", "2b", "2c", "after all"]);
+    expect(order.at(-1)).toBe("after all");
+  });
+
+  it("comes in the next turn where there is no work", async () => {
+    const slices = new Slices();
+    const callback = vi.fn();
+    slices.afterAll(callback);
+    expect(callback).not.toHaveBeenCalled();
+    await nextTurn();
+    expect(callback).toHaveBeenCalledOnce();
+  });
+
+  it("comes also where the work fails", async () => {
+    const slices = new Slices();
+    const callback = vi.fn();
+    const fail = () => {
+      slices.afterAll(callback);
+      throw new Error("no");
+    };
+    expect(() => slices.map([1], fail)).toThrow("no");
+    await nextTurn();
+    expect(callback).toHaveBeenCalledOnce();
+  });
 });

@@ -3,6 +3,7 @@ import DataLoader from "dataloader";
 import type { Requester } from "../quota/quota.ts";
 import type { AnswerFreshness } from "../retrieval/answer-freshness.ts";
 import type { Lookup, Retrieval, Retrieved } from "../retrieval/retrieval.ts";
+import { andThen, type NowOrLater, slices } from "../slices.ts";
 import type { CertificateCatalog, CertificateReference } from "./certificate-id.ts";
 import {
   createCertificate,
@@ -37,8 +38,7 @@ export class CertificateLoader {
     this.#retrieval = retrieval;
     this.#freshness = freshness;
     this.#loader = new DataLoader((lookups) => retrieveAll(retrieval, lookups, requester), {
-      // To check a thousand ids, and to plan the calls for them, is too much for one turn of the event loop.
-      batchScheduleFn: (dispatch) => void setImmediate(dispatch),
+      batchScheduleFn: (dispatch) => slices.afterAll(dispatch),
       // Spellings of one certificate differ in the id that is answered, so they are told apart here.
       cacheKeyFn: ({ reference, needsDetail, needsUnshared }) =>
         `${needsDetail} ${needsUnshared} ${reference.id}`,
@@ -67,11 +67,9 @@ export class CertificateLoader {
    * The same for many, in order, each with its own error; an error among the ids stays in its place. Without a promise
    * where everything is at hand: one for each certificate costs more than the certificate.
    */
-  loadMany(ids: readonly unknown[], fields: ReadonlySet<string>): Loaded[] | Promise<Loaded[]> {
-    return this.#load(
-      ids.map((id) => this.#resolve(id)),
-      fields,
-    );
+  loadMany(ids: readonly unknown[], fields: ReadonlySet<string>): NowOrLater<Loaded[]> {
+    const references = slices.map(ids, (id) => this.#resolve(id));
+    return andThen(references, (all) => this.#load(all, fields));
   }
 
   #resolve(id: unknown): CertificateReference | Error {
@@ -86,39 +84,38 @@ export class CertificateLoader {
   #load(
     references: readonly (CertificateReference | Error)[],
     fields: ReadonlySet<string>,
-  ): Loaded[] | Promise<Loaded[]> {
+  ): NowOrLater<Loaded[]> {
     const toLookup = createToLookup(fields);
-    const retrieved = references.map((reference) => {
+    const retrieved = slices.map(references, (reference) => {
       if (reference instanceof Error) return reference;
       const lookup = toLookup(reference);
       return this.#retrieval.findFresh(lookup) ?? this.#loader.load(lookup).catch(toError);
     });
-    return isAtHand(retrieved)
-      ? this.#deliver(references, retrieved, fields)
-      : Promise.all(retrieved).then((all) => this.#deliver(references, all, fields));
+    return andThen(retrieved, (all) =>
+      isAtHand(all)
+        ? this.#deliver(references, all, fields)
+        : Promise.all(all).then((there) => this.#deliver(references, there, fields)),
+    );
   }
 
   #deliver(
     references: readonly (CertificateReference | Error)[],
     retrieved: readonly (Retrieved | Error)[],
     fields: ReadonlySet<string>,
-  ): Loaded[] | Promise<Loaded[]> {
+  ): NowOrLater<Loaded[]> {
     const readAt = new Date();
-    const certificates = references.map((reference, index) => {
+    const certificates = slices.map([...references.entries()], ([index, reference]): Loaded => {
       const outcome = retrieved[index];
       if (outcome === undefined) return new Error("a certificate was not loaded");
       if (reference instanceof Error || outcome instanceof Error) return toError(outcome);
       return toCertificate(reference, outcome, readAt);
     });
-    const reading = readSelected(certificates, fields);
-    if (reading !== undefined) {
-      return reading.then(() => {
+    return andThen(certificates, (all) =>
+      andThen(readSelected(all, fields), () => {
         this.#restrictFreshness(retrieved, readAt);
-        return certificates;
-      });
-    }
-    this.#restrictFreshness(retrieved, readAt);
-    return certificates;
+        return all;
+      }),
+    );
   }
 
   /** Once its dates are known: when a certificate expires, its status changes by itself. */

@@ -16,6 +16,7 @@ import {
 import type { RequestContext } from "../context.ts";
 import { RequestError } from "../errors.ts";
 import { SCOPES, type Scope } from "../scopes.ts";
+import type { NowOrLater } from "../slices.ts";
 import type { Loaded } from "./certificate.loader.ts";
 import { DeviceCertificate } from "./device-certificate.ts";
 import type { CertificateProduct, KeySegment } from "./product.ts";
@@ -49,7 +50,7 @@ export class CertificateResolver {
     ids: string[],
     @Ctx() { certificates, maxEntities }: RequestContext,
     @Info() info: GraphQLResolveInfo,
-  ): Loaded[] | Promise<Loaded[]> {
+  ): NowOrLater<Loaded[]> {
     checkEntityCount("ids", ids.length, maxEntities);
     return certificates.loadMany(ids, collectSelectedFields(info));
   }

@@ -4,6 +4,7 @@ import { toCacheTag } from "../cache-tags.ts";
 import { type RequestContext, requireScopes } from "../context.ts";
 import { RequestError } from "../errors.ts";
 import { SCOPES } from "../scopes.ts";
+import { andThen, type NowOrLater, slices } from "../slices.ts";
 import type { Loaded } from "./certificate.loader.ts";
 import { checkEntityCount } from "./certificate.resolver.ts";
 import { DeviceCertificate, X509DeviceCertificate } from "./device-certificate.ts";
@@ -16,7 +17,7 @@ export type EntitiesResolver = (
   args: { readonly representations: readonly unknown[] },
   context: RequestContext,
   info: GraphQLResolveInfo,
-) => Entity[] | Promise<Entity[]>;
+) => NowOrLater<Entity[]>;
 
 /** What a representation stands for; an error in its place when that cannot be found out. */
 type Entity = object | null | Error;
@@ -63,14 +64,14 @@ export function createEntitiesResolver(
       readers.set(type, reader);
       return reader;
     };
-    const wanted = claims.map((claim) => inItsPlace(() => readClaim(claim, findReader)));
-    context.cacheTags.addEntities(() => wanted.map(toTags));
-    const ids = wanted.flatMap((one) => (one instanceof WantedCertificate ? [one.id] : []));
-    if (ids.length === 0) return wanted;
-    const loaded = context.certificates.loadMany(ids, collectSelectedFields(info));
-    return Array.isArray(loaded)
-      ? putInPlace(loaded, wanted)
-      : loaded.then((certificates) => putInPlace(certificates, wanted));
+    const read = slices.map(claims, (claim) => inItsPlace(() => readClaim(claim, findReader)));
+    return andThen(read, (wanted): NowOrLater<Entity[]> => {
+      context.cacheTags.addEntities(() => wanted.map(toTags));
+      const ids = wanted.flatMap((one) => (one instanceof WantedCertificate ? [one.id] : []));
+      if (ids.length === 0) return wanted;
+      const loaded = context.certificates.loadMany(ids, collectSelectedFields(info));
+      return andThen(loaded, (certificates) => putInPlace(certificates, wanted));
+    });
   };
 
   function toTags(entity: WantedCertificate | object): string[] {

@@ -13,6 +13,7 @@ import {
 } from "../device-certificate/entities.ts";
 import { collectFieldsBelow } from "../device-certificate/selected-fields.ts";
 import { SCOPES } from "../scopes.ts";
+import type { NowOrLater } from "../slices.ts";
 import { DeviceCertificateAvailability, toAvailability } from "./availability.ts";
 
 /** How the company's schema names its devices; the section `join` of the configuration. */
@@ -68,7 +69,7 @@ interface Reading {
   checkCaller(): void;
   load(id: unknown, fields: ReadonlySet<string>): Promise<DeviceCertificate | null>;
   /** The same for many; what went wrong with one stands in its place. */
-  loadMany(ids: readonly unknown[], fields: ReadonlySet<string>): Loaded[] | Promise<Loaded[]>;
+  loadMany(ids: readonly unknown[], fields: ReadonlySet<string>): NowOrLater<Loaded[]>;
   /** Throws `TOO_MANY_ENTITIES` when all devices together want more certificates than one answer may have. */
   claim(count: number): void;
   /** A device is delivered of which no certificate is known. */
@@ -163,7 +164,7 @@ function createDeviceClass({ typeName, keyField, keyType, externalField }: Class
         "All known certificates of the device, in order; empty when none is known, null where the cloud has no such certificate, an error of its own where it could not be read.",
     })
     @NeedsIds
-    get certificates(): Loaded[] | Promise<Loaded[]> {
+    get certificates(): NowOrLater<Loaded[]> {
       const { checkCaller, loadMany, claim, fieldsOfAll } = this.#reading;
       checkCaller();
       // Asked for under two aliases, they are still the same certificates.

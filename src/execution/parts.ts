@@ -8,7 +8,7 @@ import {
   isObjectType,
 } from "graphql";
 import { DeviceCertificate } from "../device-certificate/device-certificate.ts";
-import { slices } from "../slices.ts";
+import { andThen, slices } from "../slices.ts";
 import { AnswerText, FailedPart, findErrors, toJson } from "./answer-text.ts";
 import { KeptTexts } from "./kept-texts.ts";
 import { type PartOperation, PartOperations } from "./part-operation.ts";
@@ -48,25 +48,22 @@ export class Parts {
     const wish = { operation, context, variableValues, question };
     const toText = (part: unknown) =>
       part instanceof Error ? new FailedPart(part, info.fieldNodes) : this.#toText(part, wish);
-    return Array.isArray(found) ? found.map(toText) : toText(found);
+    if (Array.isArray(found)) return slices.map(found, toText);
+    return andThen(slices.map([found], toText), ([text]) => text);
   }
 
   #toText(part: unknown, wish: Wish): unknown {
     if (typeof part !== "object" || part === null) return part;
     const type = "__typename" in part ? this.#types.get(part.__typename) : undefined;
     if (type === undefined) return new Error("a part of a type that is no entity");
-    // What other entities load is collected in one turn, and must not wait for the next.
     if (!(part instanceof DeviceCertificate)) return executePart(part, type, wish);
-    return (
-      this.#texts.find(wish.question, part) ??
-      slices.run(() => {
-        const text = executePart(part, type, wish);
-        if (text instanceof AnswerText && isForEverybody(text, type, wish)) {
-          this.#texts.keep(wish.question, part, text);
-        }
-        return text;
-      })
-    );
+    const kept = this.#texts.find(wish.question, part);
+    if (kept !== undefined) return kept;
+    const text = executePart(part, type, wish);
+    if (text instanceof AnswerText && isForEverybody(text, type, wish)) {
+      this.#texts.keep(wish.question, part, text);
+    }
+    return text;
   }
 }
 

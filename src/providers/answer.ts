@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type CallOrigin, ProviderError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { slices } from "../slices.ts";
 import { CertificateNotFoundError } from "./vendor-errors.ts";
 
 const RETRY_SOON_MS = 100;
@@ -50,7 +51,7 @@ export function listOf<Item extends z.ZodType>(item: Item) {
   return z
     .array(z.unknown())
     .nullish()
-    .transform((items) => (items ? readItems(item, items) : null))
+    .transform((items) => items?.flatMap((one) => readItem(item, one)) ?? null)
     .catch(null);
 }
 
@@ -86,14 +87,18 @@ export function readAnswer<Schema extends z.ZodType>(
 }
 
 /** The items of a list answer that can be read; others are left to single calls. */
-export function readItems<Schema extends z.ZodType>(
+export async function readItems<Schema extends z.ZodType>(
   schema: Schema,
   items: readonly unknown[],
-): z.output<Schema>[] {
-  return items.flatMap((item) => {
-    const read = schema.safeParse(item);
-    return read.success ? [read.data] : [];
-  });
+): Promise<z.output<Schema>[]> {
+  const read = await slices.map(items, (item) => readItem(schema, item));
+  return read.flat();
+}
+
+/** None where it cannot be read. */
+function readItem<Schema extends z.ZodType>(schema: Schema, item: unknown): z.output<Schema>[] {
+  const read = schema.safeParse(item);
+  return read.success ? [read.data] : [];
 }
 
 /** An answer about something else than what was asked for: never to be taken for it. */

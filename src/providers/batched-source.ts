@@ -118,8 +118,7 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
           isNeeded: () => chunk.wants.some(({ request }) => request.ticket.isWanted),
         },
       );
-      // The answers of all calls of a large question may come at one moment.
-      await slices.run(() => settleListed(chunk.wants, items));
+      await settleListed(chunk.wants, items);
     } catch (error) {
       stopWaiting(group, chunk);
       const { wants } = chunk;
@@ -137,18 +136,18 @@ export function createBatchedSource<Item>(plan: BatchPlan<Item>): CertificateSou
     }
   }
 
-  function settleListed(wants: readonly Want[], items: readonly Item[]): void {
+  async function settleListed(wants: readonly Want[], items: readonly Item[]): Promise<void> {
     const found = findItems(items);
     const listed = memory.listed(
       wants.length,
       wants.filter(({ request }) => found.has(keyOf(request))).length,
     );
     const missing: Want[] = [];
-    for (const want of wants) {
+    await slices.map(wants, (want) => {
       const item = found.get(keyOf(want.request));
       if (item) want.settle(read(item));
       else missing.push(want);
-    }
+    });
     void settleMissing(missing, listed);
   }
 

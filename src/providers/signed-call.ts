@@ -1,4 +1,5 @@
 // One signed call to a cloud: credential, request, answer, and what each failure on that way becomes.
+import { slices } from "../slices.ts";
 import type { CloudClock } from "./cloud-clock.ts";
 import { type Credential, type CredentialSource, isSameCredential } from "./credentials.ts";
 import type { HttpAnswer, HttpRequest, Transport } from "./transport.ts";
@@ -17,6 +18,9 @@ export type AnswerReading =
   | { readonly content: unknown }
   | { readonly refusal: Omit<VendorRefusal, "credential"> }
   | undefined;
+
+/** In characters: longer ones take a millisecond and more to read. */
+const LARGE_ANSWER = 65_536;
 
 export interface SignedCallOptions {
   readonly call: VendorCall;
@@ -42,7 +46,10 @@ export async function sendSigned(
   });
   const { date } = answer.headers;
   clock.observe(date);
-  const reading = readAnswer(answer);
+  // The answers of all list calls of a large question may come at one moment. Small ones do not wait for a turn: the
+  // quota counts from when they are read.
+  const isLarge = answer.body.length > LARGE_ANSWER;
+  const [reading] = isLarge ? await slices.map([answer], readAnswer) : [readAnswer(answer)];
   if (!reading) throw toUnreadableAnswerError(call, answer.status);
   if ("content" in reading) return reading.content;
 
