@@ -3,9 +3,7 @@
 import "reflect-metadata";
 import { createServer } from "node:http";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-
-/** What a certificate is answered with, by the names of the GraphQL fields. */
-export type CertificateRecord = Readonly<Record<string, unknown>> & { readonly id: string };
+import type { CertificateRecord } from "./peers-server.ts";
 
 export interface ServerOptions {
   /** The certificates, for servers that have no cloud behind them. */

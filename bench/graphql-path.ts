@@ -7,7 +7,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Pool } from "undici";
 import type { Emulated } from "./emulator-process.ts";
-import type { CertificateRecord, Served, ServerOptions, Usage } from "./graphql-path-server.ts";
+import type { Served, ServerOptions, Usage } from "./graphql-path-server.ts";
+import type { CertificateRecord } from "./peers-server.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const MEASURED_MS = Number(process.argv[3] ?? 800);

@@ -26,7 +26,9 @@ import {
   Query,
   Resolver,
 } from "type-graphql";
-import type { CertificateRecord } from "./graphql-path-server.ts";
+
+/** What a certificate is answered with, by the names of the GraphQL fields. */
+export type CertificateRecord = Readonly<Record<string, unknown>> & { readonly id: string };
 
 type Context = { readonly loader: DataLoader<string, CertificateRecord | null> };
 

@@ -1,6 +1,5 @@
 // The GraphQL enum CloudProvider. Its values come from the products that the process is started with.
 import { registerEnumType } from "type-graphql";
-import type { Cloud } from "./product.ts";
 
 export const CloudProvider: Record<string, string> = {};
 const valuesConfig: Record<string, { description: string }> = {};
@@ -11,8 +10,15 @@ registerEnumType(CloudProvider, {
   valuesConfig,
 });
 
+interface NamedCloud {
+  /** The value of the enum. */
+  readonly provider: string;
+  /** For people. */
+  readonly title: string;
+}
+
 /** Makes a cloud a value of the enum. Must come before the schema is built. */
-export function registerCloud({ provider, title }: Cloud): void {
+export function registerCloud({ provider, title }: NamedCloud): void {
   CloudProvider[provider] = provider;
   valuesConfig[provider] = { description: `${title}.` };
 }

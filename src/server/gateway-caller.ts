@@ -1,7 +1,7 @@
 // Callers whom a gateway has checked: it proves itself with a token, and says in headers what the caller may.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Config } from "../config/index.ts";
-import { type Authenticate, toUnauthenticated } from "./caller.ts";
+import { type Authenticate, toUnauthenticated } from "./authentication.ts";
 import { countOf, readOnce } from "./request-head.ts";
 
 const REFUSED = toUnauthenticated("Gateway-Token");

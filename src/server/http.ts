@@ -7,7 +7,7 @@ import type { Arrival, Caller, RequestContext } from "../context.ts";
 import type { Log } from "../log.ts";
 import type { Admission } from "./admission.ts";
 import { type Answer, sendAnswer, toRefusalAnswer } from "./answer.ts";
-import type { Authenticate } from "./caller.ts";
+import type { Authenticate } from "./authentication.ts";
 import type { Engine } from "./engine.ts";
 import type { Explorer } from "./explorer.ts";
 import { checkJsonSize } from "./json-size.ts";

@@ -3,7 +3,7 @@ import { errors, type JWTPayload } from "jose";
 import type { Config } from "../config/index.ts";
 import type { Caller } from "../context.ts";
 import type { Log } from "../log.ts";
-import { type Authenticate, type Authentication, toUnauthenticated } from "./caller.ts";
+import { type Authenticate, type Authentication, toUnauthenticated } from "./authentication.ts";
 import { readOnce } from "./request-head.ts";
 import { KeysUnavailableError, type TokenKeySource, verifyToken } from "./token-keys.ts";
 import { openKeysFile } from "./token-keys-file.ts";

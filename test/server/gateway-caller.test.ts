@@ -1,7 +1,7 @@
 import { createServer, request as openRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Secret } from "../../src/secret.ts";
-import type { Authentication } from "../../src/server/caller.ts";
+import type { Authentication } from "../../src/server/authentication.ts";
 import { createAuthenticate } from "../../src/server/caller.ts";
 import { createGatewayAuthenticate } from "../../src/server/gateway-caller.ts";
 
