@@ -73,6 +73,7 @@ export function toJson(data: unknown): string {
  */
 export function findErrors(data: unknown): GraphQLError[] {
   const found: GraphQLError[] = [];
+  const located = new Map<Error, GraphQLError>();
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
@@ -86,13 +87,27 @@ export function findErrors(data: unknown): GraphQLError[] {
     if (value instanceof AnswerText) {
       for (const error of value.errors) found.push(moveBelow(toPath(place), error));
     } else if (value instanceof FailedPart) {
-      found.push(locatedError(value.error, value.nodes, toPath(place)));
+      found.push(locate(value, toPath(place)));
     } else if (Array.isArray(value)) {
       for (const [index, item] of value.entries()) collect(item, { key: index, above: place });
     } else if (isObject(value)) {
       for (const key of Object.keys(value)) collect(value[key], { key, above: place });
     }
   }
+
+  function locate({ error, nodes }: FailedPart, path: readonly (string | number)[]): GraphQLError {
+    const known = located.get(error);
+    // Another one takes 15 µs to make.
+    if (known?.nodes === nodes) return withPath(known, path);
+    const made = locatedError(error, nodes, path);
+    located.set(error, made);
+    return made;
+  }
+}
+
+/** The same error in another place. */
+function withPath(error: GraphQLError, path: readonly (string | number)[]): GraphQLError {
+  return Object.create(error, { path: { value: path, enumerable: true } });
 }
 
 interface Place {

@@ -29,7 +29,8 @@ export interface Turn<Entry> {
  */
 export class FairQueue<Entry extends object> {
   readonly #lines = new Map<Requester, Line<Entry>>();
-  readonly #waiting = new Set<Entry>();
+  /** With the lines in which each stands. */
+  readonly #waiting = new Map<Entry, Line<Entry>[]>();
   #turns = 0;
   #turnsSinceBackground = 0;
 
@@ -54,10 +55,12 @@ export class FairQueue<Entry extends object> {
 
   /** Puts an entry at the end of the requester's line, or at its front. */
   add(requester: Requester, entry: Entry, isFirst = false): void {
-    this.#waiting.add(entry);
     const line = this.#lines.get(requester) ?? this.#openLine(requester);
+    const itsLines = this.#waiting.get(entry) ?? [];
+    this.#waiting.set(entry, itsLines);
     const { entries, numbers } = line;
     if (numbers.has(entry)) return;
+    itsLines.push(line);
     const neighbour = isFirst ? entries[0] : entries.at(-1);
     const number = neighbour === undefined ? 0 : (numbers.get(neighbour) ?? 0);
     numbers.set(entry, isFirst ? number - 1 : number + 1);
@@ -104,11 +107,12 @@ export class FairQueue<Entry extends object> {
 
   /** How many entries will probably be served until this one is, itself included. */
   countUntil(entry: Entry): number {
-    if (!this.#waiting.has(entry)) return 0;
+    const itsLines = this.#waiting.get(entry);
+    if (itsLines === undefined) return 0;
     const now = performance.now();
     let liveRank = Number.POSITIVE_INFINITY;
     let backgroundRank = Number.POSITIVE_INFINITY;
-    for (const line of this.#lines.values()) {
+    for (const line of itsLines) {
       const rank = findRank(line, entry);
       if (isLive(line, now)) liveRank = Math.min(liveRank, rank);
       else backgroundRank = Math.min(backgroundRank, rank);

@@ -1,9 +1,6 @@
 // Answers a set of certificate ids before a deadline: from the cache, from calls in flight, or by new calls.
 import { GraphQLError } from "graphql";
-import type {
-  CertificateReference,
-  ConnectedProduct,
-} from "../device-certificate/certificate-id.ts";
+import type { CertificateReference } from "../device-certificate/certificate-id.ts";
 import type { CertificateFacts } from "../device-certificate/device-certificate.ts";
 import type { CertificateRequest, CertificateSource } from "../device-certificate/product.ts";
 import type { Sharing } from "../device-certificate/sharing.ts";
@@ -20,6 +17,7 @@ import {
 } from "./end-of-waiting.ts";
 import { SharedReader } from "./shared-reader.ts";
 import { DEPTH, type Depth, type SharedStore } from "./shared-store.ts";
+import { toTooLate } from "./too-late.ts";
 
 /** What one request wants to know of one certificate. */
 export interface Lookup {
@@ -56,11 +54,6 @@ interface Boarding {
   readonly depth: Depth;
 }
 
-/** When to ask again for a certificate whose call was sent but is not answered yet, in milliseconds. */
-const RETRY_SENT_MS = 1_000;
-/** For so long the error of a certificate that is not there in time stays true enough for others. */
-const TOGETHER_MS = 100;
-
 export interface RetrievalOptions {
   readonly cache: CertificateCache;
   readonly log: Log;
@@ -73,10 +66,6 @@ export class Retrieval {
   readonly #cache: CertificateCache;
   readonly #log: Log;
   readonly #flights = new Map<string, Flight>();
-  readonly #tooLate = new WeakMap<
-    CallTicket,
-    { readonly error: ProviderError; readonly atMs: number }
-  >();
   readonly #shared: SharedReader | undefined;
 
   constructor({ cache, log, shared }: RetrievalOptions) {
@@ -163,7 +152,7 @@ export class Retrieval {
       const failing = stale === undefined ? [] : [failure.of(connected.source)];
       const outcome = await Promise.race([...failing, reading, expiry]);
       if (typeof outcome === "object") return this.#toRetrieved(outcome, false);
-      throw this.#toTooLate(connected, ticket);
+      throw toTooLate(connected, ticket);
     } catch (error) {
       // Whoever it was made for went away in the moment in which this requester joined.
       if (error instanceof NotNeededError && requester.signal?.aborted !== true) {
@@ -177,16 +166,6 @@ export class Retrieval {
       if (stale !== undefined) return this.#toRetrieved(stale, true);
       throw error;
     }
-  }
-
-  /** One for all whose time runs out together: equal questions about hundreds of certificates may be dozens. */
-  #toTooLate(connected: ConnectedProduct, ticket: CallTicket): ProviderError {
-    const now = performance.now();
-    const known = this.#tooLate.get(ticket);
-    if (known !== undefined && now - known.atMs < TOGETHER_MS) return known.error;
-    const error = toTooLate(connected, ticket);
-    this.#tooLate.set(ticket, { error, atMs: now });
-    return error;
   }
 
   async #loadAgain(lookup: Lookup, requester: Requester): Promise<Retrieved> {
@@ -325,31 +304,4 @@ function toBoarding(lookup: Lookup, requester: Requester): Boarding {
 
 function toDepthOf({ needsDetail, needsUnshared = needsDetail }: Lookup): Depth {
   return toNeededDepth(needsDetail, needsUnshared);
-}
-
-/** What is not there at the deadline: why its last call failed tells more than that there was no time for another one. */
-export function toTooLate(
-  { product, connection }: ConnectedProduct,
-  ticket: CallTicket,
-): ProviderError {
-  const { lastError } = ticket;
-  if (lastError instanceof ProviderError) {
-    const { retryAfterMs = 0 } = lastError;
-    return lastError.withRetryAfterMs(
-      Math.max(RETRY_SENT_MS, retryAfterMs, ticket.estimateWaitMs()),
-    );
-  }
-  const origin = { provider: product.prefix, connection };
-  if (ticket.isSent) {
-    return new ProviderError("PROVIDER_TIMEOUT", {
-      origin,
-      message: "The cloud did not answer in time.",
-      retryAfterMs: RETRY_SENT_MS,
-    });
-  }
-  return new ProviderError("PROVIDER_THROTTLED", {
-    origin,
-    message: "The cloud's quota could not serve this in time; it is on its way.",
-    retryAfterMs: Math.max(RETRY_SENT_MS, ticket.estimateWaitMs()),
-  });
 }

@@ -4,7 +4,7 @@ import type { CertificateReference } from "../device-certificate/certificate-id.
 import { RequestError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { CallTicket, NotNeededError, type Requester } from "../quota/quota.ts";
-import { toTooLate } from "../retrieval/retrieval.ts";
+import { toTooLate } from "../retrieval/too-late.ts";
 import type { Secret } from "../secret.ts";
 import { type AuditLog, openAuditLog } from "./audit-log.ts";
 import { readRecipient, toEncryption } from "./recipient.ts";
