@@ -26,6 +26,8 @@ interface Entry {
 
 /** A window may also be freed by another throttle that shares it. */
 const LOOK_AGAIN_MS = 100;
+/** Making a call takes some time. So many are made in one turn of the event loop; turns are short enough to use any quota. */
+const MAX_AT_ONCE = 8;
 /** A window that others share must not give slots to a call that another window will not allow within this time. */
 const SLOTS_AHEAD_MS = 400;
 /** What is added to an estimate for the way to the cloud and back. */
@@ -115,10 +117,14 @@ class Throttle implements Quota {
 
   #add(entry: Entry, requester: Requester, isFirst: boolean): void {
     this.#queue.add(requester, entry, isFirst);
+    // Once for all calls that come together: only then it is known how many there are.
+    this.#lookSoon(queueMicrotask);
+  }
+
+  #lookSoon(schedule: (look: () => void) => void): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
-    // Once for all calls that come together: only then it is known how many there are.
-    queueMicrotask(() => {
+    schedule(() => {
       this.#isLookDue = false;
       this.#sendAllowed();
     });
@@ -131,6 +137,7 @@ class Throttle implements Quota {
   #sendAllowed(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    let sent = 0;
     for (let turn = this.#queue.peek(); turn !== undefined; turn = this.#queue.peek()) {
       let waitMs = this.#msUntilAllowed(turn);
       // The slot that is kept for newcomers is no use to whoever's turn it is.
@@ -147,8 +154,12 @@ class Throttle implements Quota {
         const afterMs = Math.min(Math.ceil(waitMs), LOOK_AGAIN_MS);
         this.#timer = setTimeout(() => this.#sendAllowed(), afterMs);
         return;
-      } else {
+      } else if (sent < MAX_AT_ONCE) {
         this.#queue.take(turn)?.send(turn.isFirstTurn);
+        sent += 1;
+      } else {
+        this.#lookSoon(setImmediate);
+        return;
       }
     }
     this.#want();

@@ -65,6 +65,17 @@ describe("a call", () => {
     await expect(quota.run({ send: () => Promise.reject(error), tickets })).rejects.toBe(error);
   });
 
+  it("that comes with many others does not keep the event loop: a burst is sent in several turns, and all of it", async () => {
+    const { sent, send } = createRecorder(createQuota(300));
+    for (let n = 0; n < 40; n += 1) send("burst", live());
+    await Promise.resolve();
+    expect(sent.length).toBeLessThan(10);
+    const beganAtMs = performance.now();
+    for (let turns = 0; turns < 10; turns += 1) await settlePromises();
+    expect(sent).toHaveLength(40);
+    expect(performance.now()).toBe(beganAtMs);
+  });
+
   it("that throws instead of rejecting keeps no slot longer than others", async () => {
     const quota = createQuota(10);
     const error = new Error("thrown");
