@@ -1,37 +1,29 @@
-// Learns from round trips how much earlier than its answer a call certainly arrived.
+// Learns from round trips how much earlier than its answer a call certainly arrived, and the next one will.
 
-/** Round trips that must have been seen, and for how long, before the shortest of them is believed. */
-const MIN_ROUND_TRIPS = 32;
-const MIN_ROUND_TRIPS_MS = 3_000;
-/** The part of the slots under way up to which a round trip is the network's: in a burst all of them are longer. */
-const UNDISTURBED_SHARE = 0.1;
-/** How much of the shortest round trip is relied on: a later one may be shorter still. */
-const CREDIT = 0.25;
+/** The part of the shortest round trip that is relied on in the end: a way that becomes shorter is known a call later. */
+const MAX_SHARE = 0.75;
+/** How much less of it is relied on while few were seen, divided by the square root of their number. */
+const UNCERTAINTY = 3;
+/** The first round trips may hold the making of a connection, which their successors will not. */
+const WARM_UP_MS = 1_000;
 const MAX_CREDIT_MS = 500;
 
 export class RoundTrips {
   #shortestMs = Number.POSITIVE_INFINITY;
   #count = 0;
-  #sinceMs: number | undefined;
+  #firstSentAtMs: number | undefined;
 
-  /** Whether a call sent now, with so many under way, will tell something of the network. */
-  isUndisturbed(inFlight: number, slots: number): boolean {
-    return inFlight <= Math.max(2, slots * UNDISTURBED_SHARE);
-  }
-
-  learn(roundTripMs: number, isUndisturbed: boolean): void {
-    if (isUndisturbed) {
-      this.#sinceMs ??= performance.now();
-      this.#count += 1;
-    }
-    // That the way became shorter must be known at once, whichever call tells it.
-    this.#shortestMs = Math.min(this.#shortestMs, roundTripMs);
+  /** A call that was sent then is answered now. */
+  learn(sentAtMs: number): void {
+    this.#firstSentAtMs ??= sentAtMs;
+    if (sentAtMs - this.#firstSentAtMs >= WARM_UP_MS) this.#count += 1;
+    // Of the first ones as well: that the way became shorter must be known at once, whichever call tells it.
+    this.#shortestMs = Math.min(this.#shortestMs, performance.now() - sentAtMs);
   }
 
   /** By how much a slot may be used again sooner than one period after the answer. */
   get creditMs(): number {
-    if (this.#count < MIN_ROUND_TRIPS || this.#sinceMs === undefined) return 0;
-    if (performance.now() - this.#sinceMs < MIN_ROUND_TRIPS_MS) return 0;
-    return Math.min(this.#shortestMs * CREDIT, MAX_CREDIT_MS);
+    const share = Math.min(MAX_SHARE, 1 - UNCERTAINTY / Math.sqrt(this.#count));
+    return share <= 0 ? 0 : Math.min(share * this.#shortestMs, MAX_CREDIT_MS);
   }
 }

@@ -134,11 +134,10 @@ export class SharedWindow implements CallWindow {
     if (this.#replicas.mode === "alone") return this.#takeAlone();
     this.#dropToken(sentAtMs, isFirstTurn);
     this.#inFlight += 1;
-    const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight, this.#slots);
     const generation = this.#generation;
     return {
       answered: (hasAnswer) => {
-        if (hasAnswer) this.#roundTrips.learn(performance.now() - sentAtMs, isUndisturbed);
+        if (hasAnswer) this.#roundTrips.learn(sentAtMs);
         if (generation === this.#generation) this.#giveBack(hasAnswer);
       },
     };

@@ -132,12 +132,11 @@ export class SlidingWindow implements CallWindow {
 
   take(): Slot {
     const sentAtMs = performance.now();
-    this.#sent.add(sentAtMs);
+    this.#sent.add(sentAtMs, this.#inUse < this.limit / 2);
     this.#inFlight += 1;
-    const isUndisturbed = this.#roundTrips.isUndisturbed(this.#inFlight, this.#slots);
     return {
       answered: (hasAnswer) => {
-        if (hasAnswer) this.#roundTrips.learn(performance.now() - sentAtMs, isUndisturbed);
+        if (hasAnswer) this.#roundTrips.learn(sentAtMs);
         this.#cool(hasAnswer);
       },
     };

@@ -130,6 +130,46 @@ describe("a limit, with the cloud 30 ms away, give or take 20", () => {
   });
 });
 
+describe("load that lasts", () => {
+  it("uses the limit whole at first, and is spread evenly over the seconds when it goes on", async () => {
+    const cloud = new SimulatedCloud({ seed: 300 });
+    const quota = createThrottle({ windows: [new SlidingWindow({ callsPerSecond: 300 })] });
+    keepBusy(quota, cloud, toDepth(300));
+    await passMs(40_000);
+    const [firstMs = 0] = cloud.arrivedAtMs;
+    const seconds = Array.from({ length: 39 }, (_, second) =>
+      cloud.countArrived(firstMs + second * 1000, firstMs + (second + 1) * 1000),
+    );
+    expect(Math.min(...seconds.slice(0, 5))).toBeGreaterThanOrEqual(298);
+    expect(Math.min(...seconds)).toBeGreaterThanOrEqual(240);
+    expect(Math.min(...seconds.slice(22))).toBeGreaterThanOrEqual(270);
+  });
+
+  it.each([10, 20])("of %d a second is used evenly as well", async (limit) => {
+    const cloud = new SimulatedCloud({ seed: limit });
+    const quota = createThrottle({ windows: [new SlidingWindow({ callsPerSecond: limit })] });
+    keepBusy(quota, cloud, toDepth(limit));
+    await passMs(60_000);
+    for (let fromMs = 22_000; fromMs < 50_000; fromMs += 100) {
+      const calls = cloud.countArrived(fromMs, fromMs + 10_000);
+      expect(calls / (limit * 10)).toBeGreaterThanOrEqual(0.91);
+    }
+  });
+
+  it("begins anew after a pause: a burst is used again", async () => {
+    const cloud = new SimulatedCloud({ seed: 4 });
+    const quota = createThrottle({ windows: [new SlidingWindow({ callsPerSecond: 10 })] });
+    const load = keepBusy(quota, cloud, 40);
+    await passMs(30_000);
+    load.stop();
+    await passMs(6_000);
+    const againAtMs = performance.now();
+    keepBusy(quota, cloud, 12);
+    await passMs(100);
+    expect(cloud.countArrived(againAtMs, againAtMs + 100)).toBeGreaterThanOrEqual(6);
+  });
+});
+
 describe("a process whose timers come late", () => {
   /** As where the event loop is held up, by up to so long each time. */
   function delayTimers(upToMs: number): typeof setTimeout {

@@ -15,15 +15,26 @@ function takeAll(window: SlidingWindow) {
   return Array.from({ length: window.free }, () => window.take());
 }
 
-/** Calls one after the other with this round trip, until the window believes it. */
-function teachRoundTrip(window: SlidingWindow, roundTripMs: number): void {
-  for (let n = 0; n < 40; n += 1) {
+/** Calls one after the other with this round trip, as many as make the window sure of it. */
+function teachRoundTrip(window: SlidingWindow, roundTripMs: number, calls = 150): void {
+  for (let n = 0; n < calls; n += 1) {
     const slot = window.take();
     pass(roundTripMs);
     slot.answered(true);
     pass(1000 - roundTripMs);
   }
   pass(2000);
+}
+
+/** How long a slot rests after the answer to its call. */
+function measureRest(window: SlidingWindow, roundTripMs: number): number {
+  const { free } = window;
+  const slot = window.take();
+  pass(roundTripMs);
+  slot.answered(true);
+  const answeredAtMs = performance.now();
+  while (window.free < free) pass(1);
+  return performance.now() - answeredAtMs;
 }
 
 describe("a slot", () => {
@@ -55,16 +66,28 @@ describe("a slot", () => {
     expect(createWindow(1.9).free).toBe(1);
   });
 
-  it("comes back earlier by a quarter of the shortest round trip, once enough of them were seen", () => {
+  it("comes back earlier by three quarters of the shortest round trip, once many were seen", () => {
     const window = createWindow(10);
     teachRoundTrip(window, 80);
-    const slot = window.take();
-    pass(80);
-    slot.answered(true);
-    pass(979);
-    expect(window.free).toBe(9);
-    pass(1);
-    expect(window.free).toBe(10);
+    expect(measureRest(window, 80)).toBe(940);
+  });
+
+  it("comes back earlier by less while few round trips were seen, and at first not at all", () => {
+    const rests = [0, 9, 26, 101].map((calls) => {
+      const window = createWindow(10);
+      teachRoundTrip(window, 80, calls);
+      return measureRest(window, 80);
+    });
+    expect(rests).toEqual([1000, 1000, 968, 944]);
+  });
+
+  it("comes back no earlier for round trips of the first second, which made connections", () => {
+    const window = createWindow(300);
+    const slots = takeAll(window);
+    pass(180);
+    for (const slot of slots) slot.answered(true);
+    pass(2_000);
+    expect(measureRest(window, 60)).toBe(1000);
   });
 
   it("comes back no earlier when its call got no answer", () => {
@@ -83,7 +106,7 @@ describe("a slot", () => {
     const slots = takeAll(window);
     pass(20);
     for (const slot of slots.reverse()) slot.answered(true);
-    pass(994);
+    pass(984);
     expect(window.free).toBe(0);
     pass(1);
     expect(window.free).toBe(10);
