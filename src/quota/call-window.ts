@@ -21,6 +21,18 @@ export const SPARING = {
   maxShare: 0.4,
 } as const;
 
+/** After a refusal: what is left of the limit, and how it comes back. */
+export const SLOWING = {
+  decrease: 0.75,
+  /**
+   * Never less than this part of the whole limit: who still refuses then does not do it because of us, or leaves us less
+   * than an operator should say by `quota.share`.
+   */
+  minShare: 0.5,
+  increase: 0.02,
+  increaseEveryMs: 5_000,
+} as const;
+
 export interface CallWindow {
   /** The limit as it is configured; below 1, one call in so many seconds. */
   readonly callsPerSecond: number;

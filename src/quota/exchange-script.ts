@@ -1,5 +1,5 @@
 // What is executed in Redis when a replica takes slots of a quota and gives slots back. Times are Redis's own, in milliseconds.
-import { SPARING } from "./call-window.ts";
+import { SLOWING, SPARING } from "./call-window.ts";
 
 /** So long after a quota was idle each replica gets its equal part alone: the others may be about to ask as well. */
 const GATHER_MS = 100;
@@ -109,12 +109,12 @@ end
 
 -- A refusal: less for all, and more again little by little.
 local function findLimit()
-  local step = math.max(1, math.floor(slots * 0.02 + 0.5))
-  local limit = math.min(slots, state.reducedTo + math.floor((now - state.reducedAt) / 5000) * step)
+  local step = math.max(1, math.floor(slots * ${SLOWING.increase} + 0.5))
+  local limit = math.min(slots, state.reducedTo + math.floor((now - state.reducedAt) / ${SLOWING.increaseEveryMs}) * step)
   if pauseMs >= 0 then
     state.pausedUntil = math.max(state.pausedUntil, now + pauseMs)
     if now - state.reducedAt > periodMs then
-      limit = math.max(1, math.floor(limit * 0.75))
+      limit = math.max(math.ceil(slots * ${SLOWING.minShare}), math.floor(limit * ${SLOWING.decrease}))
       state.reducedTo, state.reducedAt = limit, now
     end
   end

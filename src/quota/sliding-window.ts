@@ -1,5 +1,5 @@
 // Keeps the calls of one process within a limit for any one second as counted where the cloud receives them.
-import { type CallWindow, type Slot, SPARING, SUSTAINED_SHARE } from "./call-window.ts";
+import { type CallWindow, SLOWING, type Slot, SPARING, SUSTAINED_SHARE } from "./call-window.ts";
 import { RoundTrips } from "./round-trips.ts";
 import { dropUntil, SentCalls } from "./sent-calls.ts";
 
@@ -27,10 +27,6 @@ export interface Remains {
 export const START_REST_MS = 1_200;
 /** What is estimated where nothing may be sent until something changes that is not known here. */
 const NEVER_MS = 60_000;
-/** After a refusal: what is left of the limit, and how it comes back. */
-const DECREASE = 0.75;
-const INCREASE = 0.02;
-const INCREASE_EVERY_MS = 5_000;
 
 /**
  * Sending times are not arrival times: a call counts from when it arrived, which is some time before its answer
@@ -63,8 +59,8 @@ export class SlidingWindow implements CallWindow {
 
   get limit(): number {
     if (this.#reduced === undefined) return this.#slots;
-    const steps = Math.floor((performance.now() - this.#reduced.sinceMs) / INCREASE_EVERY_MS);
-    const step = Math.max(1, Math.round(this.#slots * INCREASE));
+    const steps = Math.floor((performance.now() - this.#reduced.sinceMs) / SLOWING.increaseEveryMs);
+    const step = Math.max(1, Math.round(this.#slots * SLOWING.increase));
     return Math.min(this.#slots, this.#reduced.slots + steps * step);
   }
 
@@ -147,7 +143,9 @@ export class SlidingWindow implements CallWindow {
     this.#blockedUntilMs = Math.max(this.#blockedUntilMs, now + pauseMs);
     // Calls that were under way when the last refusal came tell nothing new.
     if (this.#reduced !== undefined && sentAtMs < this.#reduced.sinceMs) return;
-    this.#reduced = { slots: Math.max(1, Math.floor(this.limit * DECREASE)), sinceMs: now };
+    const least = Math.ceil(this.#slots * SLOWING.minShare);
+    const slots = Math.max(least, Math.floor(this.limit * SLOWING.decrease));
+    this.#reduced = { slots, sinceMs: now };
   }
 
   /** All slots are its own, and only time frees them. */

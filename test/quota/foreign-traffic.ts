@@ -5,7 +5,7 @@ import { Circuit } from "../../src/providers/circuit.ts";
 import { CallTicket, type Quota } from "../../src/quota/quota.ts";
 import { createRandom, elapse, type SimulatedCloud } from "./simulated-cloud.ts";
 
-const origin = { provider: "cloud-product", connection: "default" };
+export const origin = { provider: "cloud-product", connection: "default" };
 
 export interface ForeignTrafficOptions {
   readonly cloud: SimulatedCloud;
@@ -14,6 +14,14 @@ export interface ForeignTrafficOptions {
   readonly quotas: readonly Quota[];
   readonly seconds: number;
   readonly pass: (ms: number) => Promise<void>;
+}
+
+export function toRefusal(): ProviderError {
+  return new ProviderError("PROVIDER_THROTTLED", {
+    origin,
+    message: "the cloud refuses the call",
+    isRetryable: true,
+  });
 }
 
 export interface Answered {
@@ -33,11 +41,7 @@ export async function askBesideForeignTraffic(options: ForeignTrafficOptions): P
   addForeign();
   const send = () =>
     cloud.call().catch(() => {
-      throw new ProviderError("PROVIDER_THROTTLED", {
-        origin,
-        message: "the cloud refuses the call",
-        isRetryable: true,
-      });
+      throw toRefusal();
     });
   let asked = 0;
   let answered = 0;

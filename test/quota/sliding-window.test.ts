@@ -126,6 +126,21 @@ describe("a refusal", () => {
     expect(window.limit).toBe(11);
   });
 
+  it("never leaves less than half, however many there are", () => {
+    for (const [callsPerSecond, left] of [
+      [300, 150],
+      [10, 5],
+      [3, 2],
+    ] as const) {
+      const window = createWindow(callsPerSecond);
+      for (let n = 0; n < 10; n += 1) {
+        pass(10);
+        window.slowDown(performance.now());
+      }
+      expect(window.limit).toBe(left);
+    }
+  });
+
   it("never leaves less than one call", () => {
     const window = createWindow(1);
     for (let n = 0; n < 5; n += 1) {
