@@ -38,34 +38,37 @@ describe("a fifth of the quota used by others", () => {
 });
 
 describe("a cloud that refuses three calls of ten, whatever is sent", () => {
-  it.each([10, 20])("in time answers most of the questions that take two fifths of %d a second", async (limit) => {
-    const random = createRandom(limit);
-    const cloud = new SimulatedCloud({ seed: limit, takesPerSecond: limit });
-    const quota = createThrottle({ windows: [new SlidingWindow({ callsPerSecond: limit })] });
-    const caller = createCaller({
-      quota,
-      circuit: new Circuit(),
-      origin,
-      retryWithinMs: 4_000,
-      random,
-    });
-    const send = async () => {
-      await cloud.call();
-      if (random() < 0.3) throw toRefusal();
-    };
-    let asked = 0;
-    let answered = 0;
-    const ask = async () => {
-      asked += 1;
-      const requester = { deadlineMs: performance.now() + 4_000 };
-      await caller.call(send, { tickets: [new CallTicket(requester)] });
-      if (performance.now() < requester.deadlineMs) answered += 1;
-    };
-    for (let n = 0; n < 60 * limit * 0.4; n += 1) {
-      void ask().catch(() => {});
-      await passMs(1_000 / (limit * 0.4));
-    }
-    // Those of the last questions are still under way.
-    expect(answered / asked).toBeGreaterThan(0.6);
-  });
+  it.each([10, 20])(
+    "in time answers most of the questions that take two fifths of %d a second",
+    async (limit) => {
+      const random = createRandom(limit);
+      const cloud = new SimulatedCloud({ seed: limit, takesPerSecond: limit });
+      const quota = createThrottle({ windows: [new SlidingWindow({ callsPerSecond: limit })] });
+      const caller = createCaller({
+        quota,
+        circuit: new Circuit(),
+        origin,
+        retryWithinMs: 4_000,
+        random,
+      });
+      const send = async () => {
+        await cloud.call();
+        if (random() < 0.3) throw toRefusal();
+      };
+      let asked = 0;
+      let answered = 0;
+      const ask = async () => {
+        asked += 1;
+        const requester = { deadlineMs: performance.now() + 4_000 };
+        await caller.call(send, { tickets: [new CallTicket(requester)] });
+        if (performance.now() < requester.deadlineMs) answered += 1;
+      };
+      for (let n = 0; n < 60 * limit * 0.4; n += 1) {
+        void ask().catch(() => {});
+        await passMs(1_000 / (limit * 0.4));
+      }
+      // Those of the last questions are still under way.
+      expect(answered / asked).toBeGreaterThan(0.6);
+    },
+  );
 });
