@@ -1,6 +1,11 @@
 // Who goes first: fair between requesters, those whose answer is still wanted before those that were answered already.
 import type { Requester } from "./quota.ts";
 
+/**
+ * Who waits for more than this is no newcomer: with slots that are kept for newcomers a burst of large questions would take
+ * what is kept for small ones, and have nothing of it.
+ */
+const MOST_OF_NEWCOMER = 8;
 /** Of so many turns one goes to requesters whose deadline has passed, so that their calls are made some day. */
 const BACKGROUND_EVERY = 4;
 
@@ -18,7 +23,7 @@ interface Line<Entry> {
 export interface Turn<Entry> {
   readonly entry: Entry;
   readonly requester: Requester;
-  /** Whether its requester still waits and has had no turn before. */
+  /** Whether its requester is a newcomer: it still waits, for a few entries, and has had no turn before. */
   readonly isFirstTurn: boolean;
 }
 
@@ -39,12 +44,12 @@ export class FairQueue<Entry extends object> {
     return this.#waiting.size;
   }
 
-  /** Requesters that still wait and have had no turn yet. */
+  /** Newcomers. */
   get firstTurns(): number {
     const now = performance.now();
     let count = 0;
     for (const line of this.#dropServed()) {
-      if (!line.hasHadTurn && isLive(line, now)) count += 1;
+      if (isNewcomer(line, now)) count += 1;
     }
     return count;
   }
@@ -73,11 +78,11 @@ export class FairQueue<Entry extends object> {
     return toTurn(this.#findNext());
   }
 
-  /** Whose turn it would be if only requesters counted that still wait and have had none before. */
+  /** Whose turn it would be if only newcomers counted. */
   peekFirstTurn(): Turn<Entry> | undefined {
     let newcomer: Line<Entry> | undefined;
     for (const line of this.#dropServed()) {
-      if (!line.hasHadTurn && isLive(line)) newcomer = toLongerWaiting(newcomer, line);
+      if (isNewcomer(line)) newcomer = toLongerWaiting(newcomer, line);
     }
     return toTurn(newcomer);
   }
@@ -103,6 +108,12 @@ export class FairQueue<Entry extends object> {
   /** Takes out an entry wherever it stands, without it being anybody's turn. */
   remove(entry: Entry): void {
     this.#waiting.delete(entry);
+  }
+
+  /** Whether it is what a newcomer waits for first. */
+  isOfNewcomer(entry: Entry): boolean {
+    const lines = this.#waiting.get(entry) ?? [];
+    return lines.some((line) => line.entries[0] === entry && isNewcomer(line));
   }
 
   /** How many entries will probably be served until this one is, itself included. */
@@ -178,8 +189,11 @@ export class FairQueue<Entry extends object> {
 function toTurn<Entry>(line: Line<Entry> | undefined): Turn<Entry> | undefined {
   const entry = line?.entries[0];
   if (line === undefined || entry === undefined) return undefined;
-  const { requester, hasHadTurn } = line;
-  return { entry, requester, isFirstTurn: !hasHadTurn && isLive(line) };
+  return { entry, requester: line.requester, isFirstTurn: isNewcomer(line) };
+}
+
+function isNewcomer<Entry>(line: Line<Entry>, now?: number): boolean {
+  return !line.hasHadTurn && line.entries.length <= MOST_OF_NEWCOMER && isLive(line, now);
 }
 
 function findRank<Entry>({ entries, numbers }: Line<Entry>, entry: Entry): number {

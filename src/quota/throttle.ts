@@ -76,8 +76,7 @@ class Throttle implements Quota {
     };
     const place: QueuePlace = {
       join: (requester) => this.#add(entry, requester, false),
-      estimateWaitMs: () =>
-        this.#estimateMsUntilSent(this.#queue.countUntil(entry)) + ROUND_TRIP_MS,
+      estimateWaitMs: () => this.#estimateMsUntilSent(this.#countUntil(entry)) + ROUND_TRIP_MS,
       leaveUnneeded: () => {
         if (!this.#queue.has(entry) || isNeeded()) return;
         this.#queue.remove(entry);
@@ -128,6 +127,11 @@ class Throttle implements Quota {
       this.#isLookDue = false;
       this.#sendAllowed();
     });
+  }
+
+  /** Newcomers have slots that are kept for them. */
+  #countUntil(entry: Entry): number {
+    return this.#queue.isOfNewcomer(entry) ? this.#queue.firstTurns : this.#queue.countUntil(entry);
   }
 
   #estimateMsUntilSent(calls: number): number {

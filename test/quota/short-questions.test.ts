@@ -79,6 +79,30 @@ describe("a question about one device behind one about 5,000, ten a second, 30 m
     },
   );
 
+  it("takes less than 600 ms also behind a burst of fifty large ones, and is not taken for hopeless", async () => {
+    const tookMs: number[] = [];
+    for (let seed = 0; seed < 20; seed += 1) {
+      const cloud = new SimulatedCloud({ seed });
+      const quota = createQuota(10);
+      for (let client = 0; client < 50; client += 1) {
+        const large = live();
+        for (let n = 0; n < 40; n += 1) {
+          void quota.run({ send: () => cloud.call(), tickets: [new CallTicket(large)] });
+        }
+        await passMs(1);
+      }
+      const askedAtMs = performance.now();
+      const ticket = new CallTicket(live());
+      const answered = quota.run({ send: () => cloud.call(), tickets: [ticket] });
+      expect(ticket.estimateWaitMs()).toBeLessThan(600);
+      void answered.then(() => tookMs.push(performance.now() - askedAtMs));
+      await passMs(1_000);
+      expect(cloud.mostArrivedIn(1000)).toBe(10);
+    }
+    expect(tookMs).toHaveLength(20);
+    expect(Math.max(...tookMs)).toBeLessThan(600);
+  });
+
   it("costs the large one nothing but the calls themselves", async () => {
     const cloud = new SimulatedCloud({ seed: 8 });
     await askWhileBusy(createQuota(10), cloud, 30, 600);
