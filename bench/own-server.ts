@@ -8,5 +8,6 @@ import { startServer } from "../src/server/server.ts";
 /** Gives the address of GraphQL. `config` as in the file. */
 export async function startOurs(config: unknown): Promise<string> {
   const parsed = createConfigSchema(products).parse(config);
-  return (await startServer({ config: parsed, products, log: createLog("warn") })).url;
+  const log = createLog("warn");
+  return (await startServer({ config: parsed, products, log, isRehearsing: true })).url;
 }

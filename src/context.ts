@@ -35,6 +35,8 @@ export interface RequestContext {
   readonly actions: readonly (() => Promise<ActionUse>)[];
   /** What the operation gave, where it was executed before Apollo Server was asked: see engine.ts. */
   readonly executed?: Promise<ExecutionResult>;
+  /** Whether nobody asked: see rehearsal.ts. It is not counted. */
+  readonly isRehearsal?: boolean;
 }
 
 /** What requests share, for as long as the process lives. */

@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   });
   const log = createLog(process.env["LOG_LEVEL"] ?? "info");
   const end = watchForEnd(log);
-  const server = await startServer({ config, products, log });
+  const server = await startServer({ config, products, log, isRehearsing: true });
   const { drainSeconds } = config.server;
   end.drainBy(() => server.drain(), drainSeconds * 1000 + config.answer.withinMs + SPARE_MS);
   // Last: whoever waits for it may send a signal at once.

@@ -35,6 +35,8 @@ export interface ConnectOptions {
   /** Until when quotas kept by this process alone count as used up, on the monotonic clock. By default they do not. */
   readonly usedUpUntilMs?: number;
   readonly onCall?: (event: CloudCallEvent) => void;
+  /** Where proxies are named. By default the environment of the process. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** What the calls of one kind on one connection are doing; the fields are those of the GraphQL type ProviderQuota. */
@@ -57,7 +59,7 @@ export interface Connected {
 }
 
 export async function connectProducts(options: ConnectOptions): Promise<Connected> {
-  const { products, connections, withinMs, log, onCall } = options;
+  const { products, connections, withinMs, log, onCall, environment } = options;
   const findQuota = createQuotas(options);
   const transports: Transport[] = [];
   const connected: ConnectedProduct[] = [];
@@ -73,6 +75,7 @@ export async function connectProducts(options: ConnectOptions): Promise<Connecte
         origin: toOrigin(product, config),
         answerTimeoutMs: withinMs + LATE_ANSWER_MS,
         connections: countConnections(product, config),
+        ...(environment && { environment }),
       });
       transports.push(transport);
       const origin = { provider: product.prefix, connection: config.name };

@@ -116,14 +116,14 @@ class Throttle implements Quota {
 
   #add(entry: Entry, requester: Requester, isFirst: boolean): void {
     this.#queue.add(requester, entry, isFirst);
-    // Once for all calls that come together: only then it is known how many there are.
-    this.#lookSoon(queueMicrotask);
+    this.#lookSoon();
   }
 
-  #lookSoon(schedule: (look: () => void) => void): void {
+  /** Once for all calls that come together: only then it is known how many there are. */
+  #lookSoon(): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
-    schedule(() => {
+    setImmediate(() => {
       this.#isLookDue = false;
       this.#sendAllowed();
     });
@@ -162,7 +162,7 @@ class Throttle implements Quota {
         this.#queue.take(turn)?.send(turn.isFirstTurn);
         sent += 1;
       } else {
-        this.#lookSoon(setImmediate);
+        this.#lookSoon();
         return;
       }
     }

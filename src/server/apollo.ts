@@ -138,7 +138,8 @@ function createCountingPlugin({ onAnswer }: Metrics): ApolloServerPlugin<Request
   return {
     async requestDidStart() {
       return {
-        async willSendResponse({ contextValue: { arrivedAtMs }, errors = [] }) {
+        async willSendResponse({ contextValue: { arrivedAtMs, isRehearsal }, errors = [] }) {
+          if (isRehearsal) return;
           onAnswer(performance.now() - arrivedAtMs, errors.length > 0);
         },
       };

@@ -1,5 +1,5 @@
 // Puts a configured subgraph on the network, and takes it off again without losing a request.
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { createRequestContext, type Subgraph } from "../context.ts";
 import { openDeviceDirectory } from "../device/device-directory.ts";
@@ -7,7 +7,6 @@ import { CertificateCatalog } from "../device-certificate/certificate-id.ts";
 import type { CertificateProduct } from "../device-certificate/product.ts";
 import type { Log } from "../log.ts";
 import { connectProducts } from "../providers/connect.ts";
-import { loadHttpClient } from "../providers/transport.ts";
 import { START_REST_MS } from "../quota/sliding-window.ts";
 import { CertificateCache } from "../retrieval/certificate-cache.ts";
 import { Retrieval } from "../retrieval/retrieval.ts";
@@ -22,6 +21,7 @@ import { createHttp } from "./http.ts";
 import { allowsIntrospection } from "./introspection.ts";
 import { openListeners } from "./listeners.ts";
 import { createMetrics } from "./metrics.ts";
+import { rehearse } from "./rehearsal.ts";
 
 /** How long an idle connection may bring a request after the last one was accepted. */
 const IDLE_GRACE_MS = 1_000;
@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** Certificates that the explorer's example operations ask for. */
   readonly exampleIds?: readonly string[];
+  /** Whether a question is rehearsed right after the start. Default false. */
+  readonly isRehearsing?: boolean;
 }
 
 export interface Server {
@@ -41,6 +43,8 @@ export interface Server {
   readonly url: string;
   /** Where `/livez`, `/readyz` and `/metrics` are. */
   readonly adminUrl: string;
+  /** Resolves when the rehearsal is over, at once where there is none. */
+  readonly rehearsed: Promise<void>;
   /** Unready at once, serving for `server.drainSeconds` more, then what is in flight is answered. Safe to call twice. */
   drain(): Promise<void>;
   /** The same without the wait. */
@@ -48,7 +52,7 @@ export interface Server {
 }
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { config, products, log, exampleIds = [] } = options;
+  const { config, products, log, exampleIds = [], isRehearsing = false } = options;
   const { host, port, adminPort, drainSeconds } = config.server;
   const readiness = new Readiness();
   const { limits } = config;
@@ -127,8 +131,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const listeners = await openListeners({ host, port, limits, admission, onRequest, metrics });
   readiness.start();
-  // In a later turn: whoever waits for the start goes first.
-  setImmediate(() => void loadHttpClient());
+  const startRehearsal = async () => {
+    // Whoever waits for the start goes first.
+    await nextTurn();
+    await rehearse({ config, products, engine, subgraph, origin: admin.origin });
+  };
+  const rehearsed = !isRehearsing
+    ? Promise.resolve()
+    : startRehearsal().catch((err: unknown) => log.warn({ err }, "the rehearsal failed"));
 
   let ended: Promise<void> | undefined;
   const end = (waitSeconds: number, graceMs: number): Promise<void> => {
@@ -136,6 +146,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       readiness.drain();
       await sleep(waitSeconds * 1000);
       await listeners.end({ graceMs, withinMs: config.answer.withinMs + LAST_ANSWER_MS });
+      await rehearsed;
       await engine.stop();
       await connected.close();
       await devices.close();
@@ -148,6 +159,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return {
     url: `${listeners.origin}/graphql`,
     adminUrl: admin.origin,
+    rehearsed,
     drain: () => end(drainSeconds, IDLE_GRACE_MS),
     close: () => end(0, 0),
   };

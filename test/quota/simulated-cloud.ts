@@ -1,4 +1,5 @@
 // A cloud on the fake clock that counts what arrives in any one second, with a network of its own on the way there and back.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { vi } from "vitest";
 
 /** Numbers from 0 to 1 that follow from the seed. */
@@ -32,11 +33,12 @@ export async function passMs(ms: number): Promise<void> {
   }
 }
 
+/** What is sent waits for a turn of the event loop, what follows its answer for another one. */
+const TURNS = 4;
+
 /** Lets everything run that waits for no timer. */
-export function settlePromises(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+export async function settlePromises(): Promise<void> {
+  for (let turns = 0; turns < TURNS; turns += 1) await nextTurn();
 }
 
 export interface SimulatedCloudOptions {

@@ -38,10 +38,12 @@ export interface TestSubgraphOptions {
   readonly sections?: Readonly<Record<string, unknown>>;
   /** What the explorer's example operations ask for. */
   readonly exampleIds?: readonly string[];
+  readonly isRehearsing?: boolean;
 }
 
 export async function startTestSubgraph(options: TestSubgraphOptions): Promise<TestSubgraph> {
   const { connections, products = allProducts, sections = {}, exampleIds = [] } = options;
+  const { isRehearsing = false } = options;
   const config: Config = createConfigSchema(products).parse({
     server: { port: 0, adminPort: 0, drainSeconds: 0 },
     connections,
@@ -57,7 +59,7 @@ export async function startTestSubgraph(options: TestSubgraphOptions): Promise<T
     },
   });
   const log = pino({ level: "debug" }, stream);
-  const server = await startServer({ config, products, log, exampleIds });
+  const server = await startServer({ config, products, log, exampleIds, isRehearsing });
   watchAnswers([server.url, server.adminUrl], secrets);
   return {
     ...server,
