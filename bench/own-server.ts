@@ -9,5 +9,13 @@ import { startServer } from "../src/server/server.ts";
 export async function startOurs(config: unknown): Promise<string> {
   const parsed = createConfigSchema(products).parse(config);
   const log = createLog("warn");
-  return (await startServer({ config: parsed, products, log, isRehearsing: true })).url;
+  const { url, rehearsed } = await startServer({
+    config: parsed,
+    products,
+    log,
+    isRehearsing: true,
+  });
+  // Only then the start is over.
+  await rehearsed;
+  return url;
 }
