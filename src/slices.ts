@@ -3,6 +3,9 @@
 /** For how long the event loop may stand still for it, in milliseconds. */
 const MAX_SLICE_MS = 4;
 
+/** To take so few items apart would cost more than most work on them. */
+const FEW = 4;
+
 /** Something that is there at once, unless there was no time for it. */
 export type NowOrLater<Value> = Value | Promise<Value>;
 
@@ -39,9 +42,15 @@ export class Slices {
 
   /**
    * Does the work on each of the items, in order: at once while the slice lasts, else in later turns of the event loop.
-   * All who wait take turns with single items, so that who wants little has it soon.
+   * All who wait take turns with single items, so that who wants little has it soon. A list of no more than `few` is worked
+   * off at once in any case.
    */
-  map<Item, Result>(items: readonly Item[], work: (item: Item) => Result): NowOrLater<Result[]> {
+  map<Item, Result>(
+    items: readonly Item[],
+    work: (item: Item) => Result,
+    few = FEW,
+  ): NowOrLater<Result[]> {
+    if (items.length <= few) return items.map((item) => work(item));
     const results: Result[] = [];
     const left = items.values();
     const advance = () => {

@@ -43,7 +43,7 @@ describe("work on many items", () => {
     };
     const large = slices.map(Array.from({ length: 12 }), () => note("large"));
     expect(order).toHaveLength(4);
-    const small = slices.map([1, 2], () => note("small"));
+    const small = slices.map([1, 2], () => note("small"), 0);
     await small;
     expect(order.slice(4)).toEqual(["large", "small", "large", "small"]);
     await large;
@@ -52,11 +52,11 @@ describe("work on many items", () => {
 
   it("is done at once again when a turn has passed", async () => {
     const slices = new Slices();
-    slices.map([10], takeMs);
-    expect(slices.map([1], takeMs)).toBeInstanceOf(Promise);
+    slices.map([10], takeMs, 0);
+    expect(slices.map([1], takeMs, 0)).toBeInstanceOf(Promise);
     await nextTurn();
     await nextTurn();
-    expect(slices.map(["now"], (what) => what)).toEqual(["now"]);
+    expect(slices.map(["now"], (what) => what, 0)).toEqual(["now"]);
   });
 
   it("throws what fails at once, rejects what fails later, and leaves others alone", async () => {
@@ -67,10 +67,20 @@ describe("work on many items", () => {
       return n;
     };
     expect(() => slices.map([1, 2, 3], failAt(1))).toThrow("no");
-    const failing = slices.map([1, 2, 3, 4], failAt(3));
-    const other = slices.map([1, 2], failAt(0));
+    const failing = slices.map([1, 2, 3, 4], failAt(3), 0);
+    const other = slices.map([1, 2], failAt(0), 0);
     await expect(failing).rejects.toThrow("no");
     expect(await other).toEqual([1, 2]);
+  });
+});
+
+describe("work on a few items", () => {
+  it("is done at once, whoever waits", async () => {
+    const slices = new Slices();
+    const large = slices.map([1, 2, 3, 4, 5], takeMs);
+    expect(large).toBeInstanceOf(Promise);
+    expect(slices.map([5, 5, 5, 5], (n) => n + 1)).toEqual([6, 6, 6, 6]);
+    await large;
   });
 });
 
@@ -78,17 +88,16 @@ describe("what follows work", () => {
   it("comes in a later turn, once all of the work is done, also what was begun in its course", async () => {
     const slices = new Slices();
     const order: string[] = [];
-    const whole = slices.map([1, 2], (n) => {
+    const beginMore = (n: number) => (letter: string) => {
+      takeMs(3);
+      order.push(`${n}${letter}`);
+    };
+    const begin = (n: number) => {
       if (n === 1) slices.afterAll(() => order.push("after all"));
       takeMs(3);
-      void andThen(
-        slices.map(["a", "b", "c"], (letter) => {
-          takeMs(3);
-          order.push(`${n}${letter}`);
-        }),
-        () => {},
-      );
-    });
+      void andThen(slices.map(["a", "b", "c"], beginMore(n), 0), () => {});
+    };
+    const whole = slices.map([1, 2], begin, 0);
     expect(order).not.toContain("after all");
     await whole;
     while (!order.includes("after all")) await nextTurn();
@@ -112,7 +121,7 @@ describe("what follows work", () => {
       slices.afterAll(callback);
       throw new Error("no");
     };
-    expect(() => slices.map([1], fail)).toThrow("no");
+    expect(() => slices.map([1], fail, 0)).toThrow("no");
     await nextTurn();
     expect(callback).toHaveBeenCalledOnce();
   });

@@ -10,9 +10,18 @@ import {
   type SelectionSetNode,
 } from "graphql";
 
+/** Of fields with no conditions below them: the same each time, for as long as their document is kept. */
+const known = new WeakMap<FieldNode, ReadonlySet<string>>();
+
 /** The names of all fields selected below the field that is being resolved, on whichever type. */
 export function collectSelectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
-  return new Set(toNames(findSelected(info, info.fieldNodes)));
+  const [node, ...merged] = info.fieldNodes;
+  const ofNode = node && merged.length === 0 ? known.get(node) : undefined;
+  if (ofNode !== undefined) return ofNode;
+  const { fields, hasConditions } = findSelected(info, info.fieldNodes);
+  const names = new Set(toNames(fields));
+  if (node !== undefined && merged.length === 0 && !hasConditions) known.set(node, names);
+  return names;
 }
 
 /** The same one level further down: below `fieldName`, under all its aliases; `null` when it is not selected. */
@@ -20,27 +29,35 @@ export function collectFieldsBelow(
   info: GraphQLResolveInfo,
   fieldName: string,
 ): ReadonlySet<string> | null {
-  const nodes = findSelected(info, info.fieldNodes).filter(({ name }) => name.value === fieldName);
-  return nodes.length === 0 ? null : new Set(toNames(findSelected(info, nodes)));
+  const { fields } = findSelected(info, info.fieldNodes);
+  const nodes = fields.filter(({ name }) => name.value === fieldName);
+  return nodes.length === 0 ? null : new Set(toNames(findSelected(info, nodes).fields));
 }
 
 function toNames(nodes: readonly FieldNode[]): string[] {
   return nodes.map(({ name }) => name.value);
 }
 
+interface Selected {
+  readonly fields: FieldNode[];
+  /** Whether other variables could select others. */
+  hasConditions: boolean;
+}
+
 /** The fields that stand below these, in them or in their fragments. */
-function findSelected(info: GraphQLResolveInfo, parents: readonly FieldNode[]): FieldNode[] {
-  const found: FieldNode[] = [];
+function findSelected(info: GraphQLResolveInfo, parents: readonly FieldNode[]): Selected {
+  const found: Selected = { fields: [], hasConditions: false };
   const seenFragments = new Set<string>();
   for (const { selectionSet } of parents) collect(selectionSet);
   return found;
 
   function collect(selectionSet: SelectionSetNode | undefined): void {
     for (const selection of selectionSet?.selections ?? []) {
+      if (selection.directives?.length) found.hasConditions = true;
       if (!isIncluded(selection, info)) continue;
       switch (selection.kind) {
         case Kind.FIELD:
-          found.push(selection);
+          found.fields.push(selection);
           break;
         case Kind.INLINE_FRAGMENT:
           collect(selection.selectionSet);

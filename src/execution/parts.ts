@@ -8,7 +8,7 @@ import {
   isObjectType,
 } from "graphql";
 import { DeviceCertificate } from "../device-certificate/device-certificate.ts";
-import { andThen, slices } from "../slices.ts";
+import { slices } from "../slices.ts";
 import { AnswerText, FailedPart, findErrors, toJson } from "./answer-text.ts";
 import { KeptTexts } from "./kept-texts.ts";
 import { type PartOperation, PartOperations } from "./part-operation.ts";
@@ -48,8 +48,7 @@ export class Parts {
     const wish = { operation, context, variableValues, question };
     const toText = (part: unknown) =>
       part instanceof Error ? new FailedPart(part, info.fieldNodes) : this.#toText(part, wish);
-    if (Array.isArray(found)) return slices.map(found, toText);
-    return andThen(slices.map([found], toText), ([text]) => text);
+    return Array.isArray(found) ? slices.map(found, toText) : toText(found);
   }
 
   #toText(part: unknown, wish: Wish): unknown {

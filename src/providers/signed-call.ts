@@ -49,7 +49,7 @@ export async function sendSigned(
   // The answers of all list calls of a large question may come at one moment. Small ones do not wait for a turn: the
   // quota counts from when they are read.
   const isLarge = answer.body.length > LARGE_ANSWER;
-  const [reading] = isLarge ? await slices.map([answer], readAnswer) : [readAnswer(answer)];
+  const [reading] = isLarge ? await slices.map([answer], readAnswer, 0) : [readAnswer(answer)];
   if (!reading) throw toUnreadableAnswerError(call, answer.status);
   if ("content" in reading) return reading.content;
 

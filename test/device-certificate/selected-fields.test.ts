@@ -1,4 +1,10 @@
-import { buildSchema, type GraphQLResolveInfo, graphqlSync } from "graphql";
+import {
+  buildSchema,
+  type DocumentNode,
+  executeSync,
+  type GraphQLResolveInfo,
+  parse,
+} from "graphql";
 import { describe, expect, it } from "vitest";
 import { collectSelectedFields } from "../../src/device-certificate/selected-fields.ts";
 
@@ -10,11 +16,11 @@ const schema = buildSchema(`
 `);
 
 /** The fields that the resolver of `certificate` finds selected. */
-function collect(source: string, variableValues: Record<string, unknown> = {}): string[] {
+function collect(source: string | DocumentNode, variableValues: Record<string, unknown> = {}) {
   let found: ReadonlySet<string> = new Set(["the resolver was not asked"]);
-  const { errors } = graphqlSync({
+  const { errors } = executeSync({
     schema,
-    source,
+    document: typeof source === "string" ? parse(source) : source,
     variableValues,
     rootValue: {
       certificate: (_: unknown, __: unknown, info: GraphQLResolveInfo) => {
@@ -99,5 +105,23 @@ describe("collectSelectedFields", () => {
 
   it("finds __typename", () => {
     expect(collect("{ certificate { __typename } }")).toEqual(["__typename"]);
+  });
+
+  it("finds the same again in a document that it has seen", () => {
+    const document = parse("{ certificate { id ... on A { onlyA } } }");
+    expect([collect(document), collect(document)]).toEqual([
+      ["id", "onlyA"],
+      ["id", "onlyA"],
+    ]);
+  });
+
+  it.each([
+    "{ certificate { id orderId @include(if: $yes) } }",
+    "{ certificate { id ... on A @include(if: $yes) { orderId } } }",
+    "{ certificate { id ...more } } fragment more on A { ... { orderId @include(if: $yes) } }",
+  ])("looks at the conditions each time: %s", (selection) => {
+    const document = parse(`query ($yes: Boolean!) ${selection}`);
+    const find = (yes: boolean) => collect(document, { yes });
+    expect([find(false), find(true), find(false)]).toEqual([["id"], ["id", "orderId"], ["id"]]);
   });
 });
