@@ -334,21 +334,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/**
- * It takes 50 ms, for which a start need not wait, nor a command that calls no cloud. A server calls it once it is ready,
- * so that the first question does not wait either.
- */
-export function loadHttpClient(): Promise<typeof import("undici")> {
-  return import("undici");
-}
-
 async function createDispatcher(
   origin: string,
   proxy: HttpProxy | undefined,
   connections: number,
   { connectTimeoutMs }: Limits,
 ): Promise<Dispatcher> {
-  const { Pool, ProxyAgent } = await loadHttpClient();
+  // Loaded for the first call, which a server rehearses: it takes 50 ms, for which a start need not wait.
+  const { Pool, ProxyAgent } = await import("undici");
   const options = {
     connections,
     connectTimeout: connectTimeoutMs,
