@@ -47,15 +47,15 @@ export class Slices {
    */
   map<Item, Result>(
     items: readonly Item[],
-    work: (item: Item) => Result,
+    work: (item: Item, index: number) => Result,
     few = FEW,
   ): NowOrLater<Result[]> {
-    if (items.length <= few) return items.map((item) => work(item));
+    if (items.length <= few) return items.map((item, index) => work(item, index));
     const results: Result[] = [];
-    const left = items.values();
+    const left = items.entries();
     const advance = () => {
       const { value, done } = left.next();
-      if (!done) results.push(work(value));
+      if (!done) results.push(work(value[1], value[0]));
       return results.length < items.length;
     };
     const task = this.#current ?? { unfinished: 0, followers: [] };

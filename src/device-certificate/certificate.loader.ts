@@ -104,7 +104,7 @@ export class CertificateLoader {
     fields: ReadonlySet<string>,
   ): NowOrLater<Loaded[]> {
     const readAt = new Date();
-    const certificates = slices.map([...references.entries()], ([index, reference]): Loaded => {
+    const certificates = slices.map(references, (reference, index): Loaded => {
       const outcome = retrieved[index];
       if (outcome === undefined) return new Error("a certificate was not loaded");
       if (reference instanceof Error || outcome instanceof Error) return toError(outcome);

@@ -15,12 +15,13 @@ const known = new WeakMap<FieldNode, ReadonlySet<string>>();
 
 /** The names of all fields selected below the field that is being resolved, on whichever type. */
 export function collectSelectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
-  const [node, ...merged] = info.fieldNodes;
-  const ofNode = node && merged.length === 0 ? known.get(node) : undefined;
-  if (ofNode !== undefined) return ofNode;
+  const [first, ...merged] = info.fieldNodes;
+  const single = merged.length === 0 ? first : undefined;
+  const ofSingle = single && known.get(single);
+  if (ofSingle !== undefined) return ofSingle;
   const { fields, hasConditions } = findSelected(info, info.fieldNodes);
   const names = new Set(toNames(fields));
-  if (node !== undefined && merged.length === 0 && !hasConditions) known.set(node, names);
+  if (single !== undefined && !hasConditions) known.set(single, names);
   return names;
 }
 

@@ -1,4 +1,4 @@
-// Learns from round trips how much earlier than its answer a call certainly arrived, and the next one will.
+// Learns from round trips how much sooner than a period after an answer the next call may leave, to arrive a period later.
 
 /** The part of the shortest round trip that is relied on in the end: a way that becomes shorter is known a call later. */
 const MAX_SHARE = 0.75;

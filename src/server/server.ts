@@ -131,14 +131,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const listeners = await openListeners({ host, port, limits, admission, onRequest, metrics });
   readiness.start();
-  const startRehearsal = async () => {
+  const rehearseOnce = async () => {
     // Whoever waits for the start goes first.
     await nextTurn();
-    await rehearse({ config, products, engine, subgraph, origin: admin.origin });
+    await rehearse({ config, products, engine, subgraph, origin: admin.origin }).catch(
+      (err: unknown) => log.warn({ err }, "the rehearsal failed"),
+    );
   };
-  const rehearsed = !isRehearsing
-    ? Promise.resolve()
-    : startRehearsal().catch((err: unknown) => log.warn({ err }, "the rehearsal failed"));
+  const rehearsed = isRehearsing ? rehearseOnce() : Promise.resolve();
 
   let ended: Promise<void> | undefined;
   const end = (waitSeconds: number, graceMs: number): Promise<void> => {
