@@ -6,6 +6,8 @@ import type { Requester } from "./quota.ts";
  * what is kept for small ones, and have nothing of it.
  */
 const MOST_OF_NEWCOMER = 8;
+/** Of so many turns one goes to requesters that are no newcomers, so that many small questions do not stop a large one. */
+const OTHERS_EVERY = 4;
 /** Of so many turns one goes to requesters whose deadline has passed, so that their calls are made some day. */
 const BACKGROUND_EVERY = 4;
 
@@ -28,8 +30,9 @@ export interface Turn<Entry> {
 }
 
 /**
- * The turn is that of the requester that has waited longest since its last one or since it came; so newcomers wait
- * for one turn of each of the others at most, and nobody waits for ever, however many come.
+ * Newcomers go first: behind fifty large questions at ten calls a second their turn would come after five seconds. Else
+ * the turn is that of the requester that has waited longest since its last one or since it came. Nobody waits for ever,
+ * however many come.
  * An entry may stand in the lines of several requesters; it is served once.
  */
 export class FairQueue<Entry extends object> {
@@ -37,6 +40,7 @@ export class FairQueue<Entry extends object> {
   /** With the lines in which each stands. */
   readonly #waiting = new Map<Entry, Line<Entry>[]>();
   #turns = 0;
+  #turnsSinceOthers = 0;
   #turnsSinceBackground = 0;
 
   /** Entries that wait. */
@@ -94,6 +98,7 @@ export class FairQueue<Entry extends object> {
     if (line === undefined || entry === undefined) return undefined;
     line.numbers.delete(entry);
     this.#turns += 1;
+    this.#turnsSinceOthers = turn?.isFirstTurn ? this.#turnsSinceOthers + 1 : 0;
     // A turn also of those who wait for the same: fifty equal questions are no fifty turns before somebody else's.
     for (const other of this.#lines.values()) {
       if (other !== line && !other.numbers.has(entry)) continue;
@@ -161,12 +166,16 @@ export class FairQueue<Entry extends object> {
 
   #findNext(): Line<Entry> | undefined {
     const now = performance.now();
-    let live: Line<Entry> | undefined;
+    let newcomer: Line<Entry> | undefined;
+    let other: Line<Entry> | undefined;
     let background: Line<Entry> | undefined;
     for (const line of this.#dropServed()) {
-      if (isLive(line, now)) live = toLongerWaiting(live, line);
-      else background = toLongerWaiting(background, line);
+      if (!isLive(line, now)) background = toLongerWaiting(background, line);
+      else if (isNewcomer(line, now)) newcomer = toLongerWaiting(newcomer, line);
+      else other = toLongerWaiting(other, line);
     }
+    const isTurnOfOthers = this.#turnsSinceOthers >= OTHERS_EVERY - 1;
+    const live = isTurnOfOthers ? (other ?? newcomer) : (newcomer ?? other);
     const isTurnOfBackground = this.#turnsSinceBackground >= BACKGROUND_EVERY - 1;
     return isTurnOfBackground ? (background ?? live) : (live ?? background);
   }
