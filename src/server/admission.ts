@@ -22,6 +22,8 @@ const WEIGHT_OF_LAST_TURN = 0.1;
 /** A turn that takes longer than so many times what was expected was held up: counted as so many times. */
 const MOST_TIMES_EXPECTED = 4;
 const LEAST_EXPECTED_MS = 1;
+/** For so long the first of a line waits for others that are connecting. */
+const MOST_CONNECTING_MS = 50;
 
 interface Waiter {
   readonly since: number;
@@ -44,6 +46,8 @@ export class Admission {
   /** Since when somebody has always been waiting. */
   #lineSince = 0;
   #lastTurnAt = 0;
+  /** Whether a connection was accepted since the event loop went round. */
+  #isConnecting = false;
   /** From one turn to the next, with all that the event loop does in between: its lag is part of it. */
   #expectedTurnMs = LEAST_EXPECTED_MS;
 
@@ -69,6 +73,15 @@ export class Admission {
     // A burst has its time, unless it would come to nothing.
     const isBurst = this.#now() - this.#lineSince <= this.#waitMs;
     return isBurst && expectedWaitMs <= this.#patienceMs;
+  }
+
+  /**
+   * To be told of each connection that was accepted. Of many that come together one is accepted each time the event loop
+   * goes round: with turns in between, the last of fifty large questions would be read half a second after it came, and
+   * its time to be answered would begin only then.
+   */
+  connected(): void {
+    this.#isConnecting = true;
   }
 
   /** Takes a request on, or throws at once. What it answers must be called when the request is over. */
@@ -102,6 +115,12 @@ export class Admission {
 
   readonly #callFirst = (): void => {
     const now = this.#now();
+    if (this.#isConnecting && now - this.#lineSince < MOST_CONNECTING_MS) {
+      this.#isConnecting = false;
+      this.#lastTurnAt = now;
+      this.#onNextTurn(this.#callFirst);
+      return;
+    }
     this.#measureTurn(now);
     const called = this.#first;
     this.#first = called?.next;

@@ -28,7 +28,7 @@ export interface ListenersOptions {
   readonly host: string;
   readonly port: number;
   readonly limits: Config["limits"];
-  readonly admission: Pick<Admission, "isOpen">;
+  readonly admission: Pick<Admission, "isOpen" | "connected">;
   readonly onRequest: RequestListener;
   readonly metrics: Pick<Metrics, "onRefused">;
 }
@@ -85,6 +85,7 @@ function createListener({ limits, admission, onRequest, metrics }: ListenersOpti
     request.once("end", () => refused.add(request.socket));
     refuseEarly(request, response, OVERLOAD);
   };
+  server.on("connection", () => admission.connected());
   server.on("request", admit);
   // Who waits to be told to send its body is refused before it does.
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {

@@ -63,7 +63,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     port: adminPort,
     // Whoever watches over the process is let in, whatever goes on, and is not counted.
     limits: { ...limits, connections: Number.POSITIVE_INFINITY },
-    admission: { isOpen: true },
+    admission: { isOpen: true, connected: () => {} },
     metrics: { onRefused: () => {} },
     onRequest: createAdmin(readiness, metrics),
   });

@@ -128,6 +128,27 @@ describe("taking turns", () => {
     await expect(inTime).resolves.toBeUndefined();
   });
 
+  it("does not begin while connections come that were made together, but does not wait for them for long", async () => {
+    const { admission, pass, turn } = createScene();
+    const begun: string[] = [];
+    admission.connected();
+    void admission.turn().then(() => begun.push("first"));
+    for (let count = 0; count < 20; count += 1) {
+      admission.connected();
+      await turn();
+      pass(1);
+    }
+    void admission.turn().then(() => begun.push("last"));
+    expect(begun).toEqual([]);
+    await turn();
+    expect(begun).toEqual(["first"]);
+    // The line is older than that by now.
+    pass(50);
+    admission.connected();
+    await turn();
+    expect(begun).toEqual(["first", "last"]);
+  });
+
   it("begins anew after the line was empty", async () => {
     const { admission, turn } = createScene();
     for (let round = 0; round < 3; round += 1) {
