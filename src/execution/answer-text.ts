@@ -1,5 +1,5 @@
 // Answers that are put together of texts: what was answered before is not made into JSON once more.
-import { type FieldNode, GraphQLError, locatedError } from "graphql";
+import { type FieldNode, GraphQLError, type GraphQLFormattedError, locatedError } from "graphql";
 
 /** A part of an answer as JSON, with the errors in it; their paths start at the part. */
 export class AnswerText {
@@ -37,9 +37,12 @@ function toEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** The whole answer: what `JSON.stringify` gives, with the parts of its `data` that are text already. */
-export function toAnswerJson(answer: object): string {
-  let members = "";
+/**
+ * The whole answer: what `JSON.stringify` gives, with the parts of its `data` that are text already. Its errors may be given
+ * as text too.
+ */
+export function toAnswerJson(answer: object, errorsJson?: string): string {
+  let members = errorsJson === undefined ? "" : `"errors":${errorsJson}`;
   for (const [name, value] of Object.entries(answer)) {
     if (value === undefined) continue;
     const json = name === "data" ? toJson(value) : JSON.stringify(value);
@@ -73,7 +76,6 @@ export function toJson(data: unknown): string {
  */
 export function findErrors(data: unknown): GraphQLError[] {
   const found: GraphQLError[] = [];
-  const located = new Map<Error, GraphQLError>();
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
@@ -94,20 +96,68 @@ export function findErrors(data: unknown): GraphQLError[] {
       for (const key of Object.keys(value)) collect(value[key], { key, above: place });
     }
   }
+}
 
-  function locate({ error, nodes }: FailedPart, path: readonly (string | number)[]): GraphQLError {
-    const known = located.get(error);
-    // Another one takes 15 µs to make.
-    if (known?.nodes === nodes) return withPath(known, path);
-    const made = locatedError(error, nodes, path);
-    located.set(error, made);
-    return made;
-  }
+/** By what they were made of: another one takes 15 µs to make, and dozens of questions may each be told it hundreds of times. */
+const located = new WeakMap<Error, GraphQLError>();
+
+function locate({ error, nodes }: FailedPart, path: readonly (string | number)[]): GraphQLError {
+  const known = located.get(error);
+  if (known !== undefined && areSame(known.nodes, nodes)) return withPath(known, path);
+  const made = locatedError(error, nodes, path);
+  located.set(error, made);
+  return made;
+}
+
+function areSame(one: readonly unknown[] | undefined, other: readonly unknown[]): boolean {
+  return one?.length === other.length && other.every((item, index) => item === one[index]);
 }
 
 /** The same error in another place. */
 function withPath(error: GraphQLError, path: readonly (string | number)[]): GraphQLError {
   return Object.create(error, { path: { value: path, enumerable: true } });
+}
+
+/** Makes JSON of errors. */
+export type ErrorWriter = (errors: readonly GraphQLError[]) => string;
+
+/**
+ * Makes what gives the same as `JSON.stringify` for errors in the form that `toTold` gives them; of all that differ in their
+ * path alone the rest is formed and written once.
+ */
+export function createErrorWriter(
+  toTold: (error: GraphQLError) => GraphQLFormattedError,
+): ErrorWriter {
+  /** By what the errors were made of. */
+  const texts = new WeakMap<Error, ErrorText>();
+
+  return (errors) => {
+    let inside = "";
+    for (const error of errors) {
+      const { beforePath, afterPath } = findText(error);
+      inside += `${inside && ","}${beforePath}${JSON.stringify(error.path ?? [])}${afterPath}`;
+    }
+    return `[${inside}]`;
+  };
+
+  function findText(error: GraphQLError): ErrorText {
+    const { nodes, originalError = error } = error;
+    const known = texts.get(originalError);
+    if (known !== undefined && nodes !== undefined && areSame(known.nodes, nodes)) return known;
+    const json = JSON.stringify({ ...toTold(error), path: [] });
+    // Within a text its quotes would be escaped.
+    const path = json.indexOf('"path":[]') + '"path":'.length;
+    const text = { nodes, beforePath: json.slice(0, path), afterPath: json.slice(path + 2) };
+    texts.set(originalError, text);
+    return text;
+  }
+}
+
+/** An error as JSON, around its path. */
+interface ErrorText {
+  readonly nodes: GraphQLError["nodes"];
+  readonly beforePath: string;
+  readonly afterPath: string;
 }
 
 interface Place {

@@ -100,7 +100,7 @@ function toGateway({ schema, execute }: ApolloOptions): Gateway {
 }
 
 /** Errors of the table pass; anything unforeseen is told to the log alone. */
-function toPublicError(
+export function toPublicError(
   formatted: GraphQLFormattedError,
   error: unknown,
   { log, metrics }: Pick<ApolloOptions, "log" | "metrics">,

@@ -1,13 +1,19 @@
 // Answers questions in GraphQL: by Apollo Server, or the short way where that has nothing left to decide.
 import type { IncomingHttpHeaders } from "node:http";
 import { HeaderMap } from "@apollo/server";
-import { type DocumentNode, getOperationAST } from "graphql";
+import { type DocumentNode, type GraphQLError, getOperationAST } from "graphql";
 import { LRUCache } from "lru-cache";
 import type { RequestContext } from "../context.ts";
-import { toAnswerJson } from "../execution/answer-text.ts";
+import { ProviderError } from "../errors.ts";
+import { createErrorWriter, toAnswerJson } from "../execution/answer-text.ts";
 import { createExecute, type Operation } from "../execution/execute.ts";
 import type { Answer } from "./answer.ts";
-import { type ApolloOptions, createApollo, MAX_VALIDATION_ERRORS } from "./apollo.ts";
+import {
+  type ApolloOptions,
+  createApollo,
+  MAX_VALIDATION_ERRORS,
+  toPublicError,
+} from "./apollo.ts";
 import { type CostLimit, createCostCheck, type Variables } from "./cost-limit.ts";
 import { toCachePolicy } from "./freshness.ts";
 
@@ -41,6 +47,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { schema, limits, isPublic, metrics } = options;
   const execute = createExecute({ ...schema, maxErrors: MAX_VALIDATION_ERRORS });
   const checkCost = createCostCheck(limits);
+  const writeErrors = createErrorWriter((error) => toPublicError(error.toJSON(), error, options));
   const documents = new LRUCache<string, DocumentNode>({
     maxSize: MAX_REMEMBERED_CHARACTERS,
     sizeCalculation: (_document, text) => text.length + 1,
@@ -62,14 +69,22 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     if (mediaType === undefined || operation === undefined) return askApollo(question, context);
     const executed = execute({ ...operation, context, isTraced: false });
     const result = await executed.catch(() => undefined);
-    // What went wrong, and how that is told, is Apollo Server's to say. Nothing is executed twice.
-    if (result === undefined || result.errors) return askApollo(question, { ...context, executed });
-    const { cacheControl, extensions } = toCachePolicy(context, { isPublic, hasErrors: false });
-    metrics.onAnswer(performance.now() - context.arrivedAtMs, false);
+    // What went wrong, and how that is told, is Apollo Server's to say, except of clouds: they fail for thousands at once.
+    // Nothing is executed twice.
+    const errors = result?.errors ?? [];
+    if (result === undefined || errors.length > limits.errors || !errors.every(isOfCloud)) {
+      return askApollo(question, { ...context, executed });
+    }
+    const hasErrors = errors.length > 0;
+    const { cacheControl, extensions } = toCachePolicy(context, { isPublic, hasErrors });
+    metrics.onAnswer(performance.now() - context.arrivedAtMs, hasErrors);
     return {
       status: 200,
       headers: { "cache-control": cacheControl, "content-type": mediaType },
-      body: toAnswerJson({ data: result.data, extensions }),
+      body: toAnswerJson(
+        { data: result.data, extensions },
+        hasErrors ? writeErrors(errors) : undefined,
+      ),
     };
   }
 
@@ -109,6 +124,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     }
     return { status, headers: Object.fromEntries(answer.headers), body: answer.body.string };
   }
+}
+
+function isOfCloud({ originalError, path }: GraphQLError): boolean {
+  return originalError instanceof ProviderError && path !== undefined;
 }
 
 /** A body that asks for nothing but an operation. */

@@ -42,7 +42,7 @@ async function askBoth({ query, variables = {}, operationName, scopes }: Questio
     variableValues: variables,
     operationName: operationName ?? null,
   });
-  return { expected: toText(expected, JSON.stringify), ours };
+  return { expected: toText(expected, (answer) => JSON.stringify(answer)), ours };
 }
 
 /** Everything that a client may see. Errors are in no promised order, and until when to wait changes all the time. */

@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { ApolloServer } from "@apollo/server";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { ProviderError } from "../../src/errors.ts";
 import type { Answer } from "../../src/server/answer.ts";
 import { type Engine, startEngine } from "../../src/server/engine.ts";
 import { createMetrics } from "../../src/server/metrics.ts";
@@ -112,6 +113,44 @@ describe("an operation that was asked before", () => {
     expect(askedOfApollo).toHaveBeenCalledTimes(2);
     expect(loadMany).toHaveBeenCalledOnce();
     expect(JSON.parse(String(answer.body)).errors).toHaveLength(1);
+  });
+
+  it("is told of clouds that failed, in many places, as by Apollo Server and without it", async () => {
+    const origin = { provider: "aliyun-iot", connection: 'a "connection" 元' };
+    const late = new ProviderError("PROVIDER_THROTTLED", {
+      origin,
+      message: `It is on its way. ${"x".repeat(400)}`,
+      retryAfterMs: 1_300,
+    });
+    const broken = new ProviderError("PROVIDER_UNAVAILABLE", { origin, message: "It is broken." });
+    const query = `query Failed($ids: [ID!]!) {
+      a: deviceCertificates(ids: $ids) { id }
+      b: deviceCertificates(ids: $ids) { status }
+      c: deviceCertificate(id: "") { id }
+    }`;
+    const plain = { query, variables: { ids: scene.ids } };
+    const answerWith = (found: readonly (Error | null)[], body: object) => {
+      const context = scene.createContext();
+      vi.spyOn(context.certificates, "loadMany").mockReturnValue([...found]);
+      vi.spyOn(context.certificates, "loadById").mockRejectedValue(broken);
+      const headers = { "content-type": "application/json" };
+      return engine.answer({ method: "POST", headers, search: "", body }, context);
+    };
+    const compare = async (found: readonly (Error | null)[]) => {
+      const { headers, ...expected } = await answerWith(found, { ...plain, extensions: {} });
+      askedOfApollo.mockClear();
+      const { "content-length": _, ...others } = headers;
+      const ours = await answerWith(found, plain);
+      expect(ours).toMatchObject({ ...expected, headers: others });
+      return { errors: JSON.parse(String(ours.body)).errors, asked: askedOfApollo.mock.calls };
+    };
+    await answerWith([], plain);
+    const { errors, asked } = await compare([late, null, broken, late, late]);
+    expect(errors).toHaveLength(9);
+    expect(asked).toHaveLength(0);
+    // What else goes wrong beside it, and too much of it, is Apollo Server's to tell.
+    expect((await compare([late, new Error("unforeseen")])).asked).toHaveLength(1);
+    expect((await compare(Array<Error>(50).fill(late))).errors).toHaveLength(1);
   });
 
   it("has the media type that the request accepts, each time", async () => {
