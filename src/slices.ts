@@ -66,6 +66,11 @@ export class Slices {
     });
   }
 
+  /** Whether there was no time for all that was wanted. */
+  get hasBacklog(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Calls back in a later turn, not before all work is done in whose course this is called. */
   afterAll(callback: () => void): void {
     if (this.#current === undefined) setImmediate(callback);

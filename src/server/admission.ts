@@ -1,5 +1,5 @@
-// How many requests are taken on, and how they take turns: the work of one at a time, and between two of them the event
-// loop goes round, so that health is answered and connections are accepted however many wait.
+// How many requests are taken on, and how they take turns: the work of one at a time, and every millisecond the event loop
+// goes round, so that health is answered and connections are accepted however many wait.
 import { OVERLOAD_MESSAGE, Refusal } from "./refusal.ts";
 
 export interface AdmissionOptions {
@@ -10,13 +10,19 @@ export interface AdmissionOptions {
   /** Whoever waits longer for its turn is refused after all: its time to answer is over. By default nobody. */
   readonly patienceMs?: number;
   /** Calls back when the event loop has gone round. By default `setImmediate`. */
-  readonly onNextTurn?: (callback: () => void) => void;
+  readonly onNextRound?: (callback: () => void) => void;
+  /** Calls back when a turn that has just begun has done all that it can at once. By default when no microtask is left. */
+  readonly onTurnOver?: (callback: () => void) => void;
+  /** Whether work of earlier turns was put off: then a round has one turn only, or all would be late together. By default no. */
+  readonly hasBacklog?: () => boolean;
   /** Milliseconds of a clock that only goes forward. */
   readonly now?: () => number;
 }
 
 /** A line that is no longer than this is not refused: it is slow, but not for want of fewer requests. */
 const SHORT_LINE = 32;
+/** For how long one turn follows another before the event loop goes round: work that was just done is done faster. */
+const ROUND_MS = 1;
 /** How much the last turn counts in what a turn is expected to take. */
 const WEIGHT_OF_LAST_TURN = 0.1;
 /** A turn that takes longer than so many times what was expected was held up: counted as so many times. */
@@ -38,7 +44,9 @@ export class Admission {
   readonly #waitMs: number;
   readonly #patienceMs: number;
   readonly #now: () => number;
-  readonly #onNextTurn: (callback: () => void) => void;
+  readonly #hasBacklog: () => boolean;
+  readonly #onNextRound: (callback: () => void) => void;
+  readonly #onTurnOver: (callback: () => void) => void;
   #first: Waiter | undefined;
   #last: Waiter | undefined;
   #waiting = 0;
@@ -46,6 +54,7 @@ export class Admission {
   /** Since when somebody has always been waiting. */
   #lineSince = 0;
   #lastTurnAt = 0;
+  #roundEndsAt = 0;
   /** Whether a connection was accepted since the event loop went round. */
   #isConnecting = false;
   /** From one turn to the next, with all that the event loop does in between: its lag is part of it. */
@@ -56,7 +65,9 @@ export class Admission {
     this.#waitMs = options.waitMs;
     this.#patienceMs = options.patienceMs ?? Number.POSITIVE_INFINITY;
     this.#now = options.now ?? (() => performance.now());
-    this.#onNextTurn = options.onNextTurn ?? setImmediate;
+    this.#hasBacklog = options.hasBacklog ?? (() => false);
+    this.#onNextRound = options.onNextRound ?? setImmediate;
+    this.#onTurnOver = options.onTurnOver ?? afterMicrotasks;
   }
 
   /** Requests that entered and have not left. */
@@ -104,7 +115,7 @@ export class Admission {
         this.#first = waiter;
         this.#lineSince = since;
         this.#lastTurnAt = since;
-        this.#onNextTurn(this.#callFirst);
+        this.#onNextRound(this.#beginRound);
       } else {
         this.#last.next = waiter;
       }
@@ -113,24 +124,35 @@ export class Admission {
     });
   }
 
-  readonly #callFirst = (): void => {
+  readonly #beginRound = (): void => {
     const now = this.#now();
     if (this.#isConnecting && now - this.#lineSince < MOST_CONNECTING_MS) {
       this.#isConnecting = false;
       this.#lastTurnAt = now;
-      this.#onNextTurn(this.#callFirst);
+      this.#onNextRound(this.#beginRound);
       return;
     }
+    this.#roundEndsAt = now + ROUND_MS;
+    this.#callFirst(now);
+  };
+
+  readonly #goOn = (): void => {
+    const now = this.#now();
+    if (now < this.#roundEndsAt && !this.#hasBacklog()) this.#callFirst(now);
+    else this.#onNextRound(this.#beginRound);
+  };
+
+  #callFirst(now: number): void {
     this.#measureTurn(now);
     const called = this.#first;
     this.#first = called?.next;
     this.#waiting -= 1;
     if (this.#first === undefined) this.#last = undefined;
-    else this.#onNextTurn(this.#callFirst);
+    else this.#onTurnOver(this.#goOn);
     if (called === undefined) return;
     if (now - called.since > this.#patienceMs) called.refuse(createOverload());
     else called.begin();
-  };
+  }
 
   #measureTurn(now: number): void {
     const most = this.#expectedTurnMs * MOST_TIMES_EXPECTED;
@@ -139,6 +161,11 @@ export class Admission {
     this.#expectedTurnMs = Math.max(expected, LEAST_EXPECTED_MS);
     this.#lastTurnAt = now;
   }
+}
+
+/** The next tick begins when the queue of microtasks is empty, with all that was put there in the meantime. */
+function afterMicrotasks(callback: () => void): void {
+  queueMicrotask(() => process.nextTick(callback));
 }
 
 function createOverload(): Refusal {

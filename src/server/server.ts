@@ -12,6 +12,7 @@ import { CertificateCache } from "../retrieval/certificate-cache.ts";
 import { Retrieval } from "../retrieval/retrieval.ts";
 import { createSchema } from "../schema.ts";
 import type { SecretsDesk } from "../secrets/secrets-desk.ts";
+import { slices } from "../slices.ts";
 import { createAdmin, Readiness } from "./admin.ts";
 import { Admission } from "./admission.ts";
 import { createAuthenticate } from "./caller.ts";
@@ -56,7 +57,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, port, adminPort, drainSeconds } = config.server;
   const readiness = new Readiness();
   const { limits } = config;
-  const admission = new Admission({ ...limits, patienceMs: config.answer.withinMs });
+  const admission = new Admission({
+    ...limits,
+    patienceMs: config.answer.withinMs,
+    hasBacklog: () => slices.hasBacklog,
+  });
   const metrics = createMetrics({ countRequests: () => admission.entered });
   const admin = await openListeners({
     host,

@@ -3,24 +3,38 @@ import { Admission } from "../../src/server/admission.ts";
 import { Refusal } from "../../src/server/refusal.ts";
 
 /** A line whose turns and clock the test moves. */
-function createScene({ concurrentRequests = 1_000, waitMs = 1_000, patienceMs = 60_000 } = {}) {
+function createScene({
+  concurrentRequests = 1_000,
+  waitMs = 1_000,
+  patienceMs = 60_000,
+  hasBacklog = (): boolean => false,
+} = {}) {
   const scheduled: (() => void)[] = [];
+  const turnsOver: (() => void)[] = [];
   let nowMs = 0;
   const admission = new Admission({
     concurrentRequests,
     waitMs,
     patienceMs,
+    hasBacklog,
     now: () => nowMs,
-    onNextTurn: (callback) => scheduled.push(callback),
+    onNextRound: (callback) => scheduled.push(callback),
+    onTurnOver: (callback) => turnsOver.push(callback),
   });
   return {
     admission,
     pass: (ms: number) => {
       nowMs += ms;
     },
-    turn: async () => {
+    /** One round of the event loop, with the turns that fit into it. */
+    round: async (turnMs = 1) => {
       for (const callback of scheduled.splice(0)) callback();
       await Promise.resolve();
+      for (let over = turnsOver.shift(); over !== undefined; over = turnsOver.shift()) {
+        nowMs += turnMs;
+        over();
+        await Promise.resolve();
+      }
     },
   };
 }
@@ -48,115 +62,139 @@ describe("taking requests on", () => {
   });
 
   it("refuses newcomers who would wait too long, once there has been a line for as long", async () => {
-    const { admission, pass, turn } = createScene();
+    const { admission, pass, round } = createScene();
     for (let index = 0; index < 200; index += 1) void admission.turn();
     for (let index = 0; index < 40; index += 1) {
       pass(20);
-      await turn();
+      await round();
     }
     // 160 wait, each for 20 ms; the line is 800 ms old.
     expect(admission.isOpen).toBe(true);
     for (let index = 0; index < 15; index += 1) {
       pass(20);
-      await turn();
+      await round();
     }
     expect(admission.isOpen).toBe(false);
     expect(() => admission.enter()).toThrow(Refusal);
     for (let index = 0; index < 100; index += 1) {
       pass(20);
-      await turn();
+      await round();
     }
     expect(admission.isOpen).toBe(true);
   });
 
   it("refuses at once who would have a turn when the time to answer is over", async () => {
-    const { admission, pass, turn } = createScene({ patienceMs: 1_500 });
+    const { admission, pass, round } = createScene({ patienceMs: 1_500 });
     for (let index = 0; index < 40; index += 1) {
       void admission.turn();
       pass(20);
-      await turn();
+      await round();
     }
     for (let index = 0; index < 100; index += 1) void admission.turn();
     expect(() => admission.enter()).toThrow(Refusal);
   });
 
   it("does not mistake one slow turn for too many requests, also in a long line", async () => {
-    const { admission, pass, turn } = createScene();
+    const { admission, pass, round } = createScene();
     for (let index = 0; index < 200; index += 1) void admission.turn();
     pass(10_000);
-    await turn();
+    await round();
     expect(admission.isOpen).toBe(true);
   });
 
   it("refuses nobody for a short line, however slow it is", async () => {
-    const { admission, pass, turn } = createScene({ patienceMs: Number.POSITIVE_INFINITY });
+    const { admission, pass, round } = createScene({ patienceMs: Number.POSITIVE_INFINITY });
     for (let index = 0; index < 60; index += 1) void admission.turn();
     for (let index = 0; index < 30; index += 1) {
       pass(5_000);
-      await turn();
+      await round();
     }
     expect(admission.isOpen).toBe(true);
   });
 });
 
 describe("taking turns", () => {
-  it("lets one begin in each round of the event loop, in the order in which they came", async () => {
-    const { admission, turn } = createScene();
+  it("lets as many begin in a round of the event loop as a millisecond has time for", async () => {
+    const { admission, round } = createScene();
+    const begun: string[] = [];
+    for (const name of ["a", "b", "c", "d", "e"]) {
+      void admission.turn().then(() => begun.push(name));
+    }
+    await round(0.4);
+    expect(begun).toEqual(["a", "b", "c"]);
+    await round(0.4);
+    expect(begun).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("lets one begin in a round while there is work that was put off", async () => {
+    let hasBacklog = true;
+    const { admission, round } = createScene({ hasBacklog: () => hasBacklog });
+    const begun: string[] = [];
+    for (const name of ["a", "b", "c"]) void admission.turn().then(() => begun.push(name));
+    await round(0.1);
+    expect(begun).toEqual(["a"]);
+    hasBacklog = false;
+    await round(0.1);
+    expect(begun).toEqual(["a", "b", "c"]);
+  });
+
+  it("lets the event loop go round before the next begins when one has taken long", async () => {
+    const { admission, round } = createScene();
     const begun: string[] = [];
     for (const name of ["a", "b", "c"]) void admission.turn().then(() => begun.push(name));
     expect(begun).toEqual([]);
-    await turn();
+    await round();
     expect(begun).toEqual(["a"]);
     void admission.turn().then(() => begun.push("d"));
-    await turn();
+    await round();
     expect(begun).toEqual(["a", "b"]);
-    await turn();
-    await turn();
-    await turn();
+    await round();
+    await round();
+    await round();
     expect(begun).toEqual(["a", "b", "c", "d"]);
   });
 
   it("does no work for whoever waited longer than an answer may take", async () => {
-    const { admission, pass, turn } = createScene({ patienceMs: 5_000 });
+    const { admission, pass, round } = createScene({ patienceMs: 5_000 });
     const late = admission.turn();
     pass(5_001);
     const inTime = admission.turn();
     const refused = expect(late).rejects.toThrow(Refusal);
-    await turn();
+    await round();
     await refused;
-    await turn();
+    await round();
     await expect(inTime).resolves.toBeUndefined();
   });
 
   it("does not begin while connections come that were made together, but does not wait for them for long", async () => {
-    const { admission, pass, turn } = createScene();
+    const { admission, pass, round } = createScene();
     const begun: string[] = [];
     admission.connected();
     void admission.turn().then(() => begun.push("first"));
     for (let count = 0; count < 20; count += 1) {
       admission.connected();
-      await turn();
+      await round();
       pass(1);
     }
     void admission.turn().then(() => begun.push("last"));
     expect(begun).toEqual([]);
-    await turn();
+    await round();
     expect(begun).toEqual(["first"]);
     // The line is older than that by now.
     pass(50);
     admission.connected();
-    await turn();
+    await round();
     expect(begun).toEqual(["first", "last"]);
   });
 
   it("begins anew after the line was empty", async () => {
-    const { admission, turn } = createScene();
-    for (let round = 0; round < 3; round += 1) {
+    const { admission, round } = createScene();
+    for (let time = 0; time < 3; time += 1) {
       let hasBegun = false;
       void admission.turn().then(() => {
         hasBegun = true;
       });
-      await turn();
+      await round();
       expect(hasBegun).toBe(true);
     }
   });
