@@ -71,7 +71,7 @@ local me = state.replicas[replica]
 local isNew = not me
 if isNew then
   me = { held = 0, served = 0, number = 0, granted = {}, firsts = 0, wants = 0, wantsFirst = 0, askAt = 0,
-    isLost = state.isDropped }
+    isLost = state.isDropped or now >= state.opensAt }
   state.replicas[replica] = me
 end
 me.used, me.seenAt = used, now
@@ -96,7 +96,8 @@ local function takeBack()
 end
 
 -- Until an epoch opens, nothing is known of the calls of those that have not come yet, and their slots are missing. Who
--- comes brings its own part along, so that calls go on meanwhile. Later it is too late: its part is counted among the rest.
+-- comes brings its own part along, so that calls go on meanwhile. Later it is too late: its part is counted among the rest,
+-- and must not be given back as well.
 local function takeRemains()
   if not isNew or now >= state.opensAt then return end
   local held = tonumber(ARGV[15])

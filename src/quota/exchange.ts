@@ -48,6 +48,11 @@ export function readGranted(answer: unknown): Granted | undefined {
   return { wasLost: wasLost === 1, limit, active, usedByOthers, askAgainMs, firsts, restsMs };
 }
 
+/** When it may be used again, by whomever. */
+export function toUsableAtMs(one: Return, periodMs: number): number {
+  return "usableAtMs" in one ? one.usableAtMs : one.answeredAtMs + periodMs - one.creditMs;
+}
+
 /** Milliseconds since its answer, rounded down so that it rests rather longer. */
 function toAgeMs({ answeredAtMs, creditMs }: { answeredAtMs: number; creditMs: number }): number {
   return Math.floor(performance.now() - answeredAtMs + creditMs);

@@ -14,7 +14,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local replica, runId = ARGV[1], ARGV[2]
 local aloneMs, restMs, awayMs, forgetMs = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local isAlone, isBack = ARGV[7] == 'alone', ARGV[7] == 'back'
+local isAlone, isLost = ARGV[7] == 'alone', ARGV[7] == 'lost'
 local epoch = redis.call('HMGET', KEYS[1], 'id', 'runId', 'aloneUntil', 'seenAt')
 local id, aloneUntil = epoch[1], tonumber(epoch[3] or 0)
 if not id or epoch[2] ~= runId or now - tonumber(epoch[4]) > awayMs then
@@ -27,7 +27,7 @@ redis.call('HSET', KEYS[1], 'seenAt', now)
 -- its part stays set aside.
 if isAlone and now >= aloneUntil then return { id, -1, redis.call('ZCARD', KEYS[2]), 0 } end
 -- One that lost sight of Redis goes on alone if it does not get this answer: it must count as silent until it is here.
-if not (isBack and redis.call('ZSCORE', KEYS[2], replica)) then redis.call('ZADD', KEYS[2], now, replica) end
+if not (isLost and redis.call('ZSCORE', KEYS[2], replica)) then redis.call('ZADD', KEYS[2], now, replica) end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - forgetMs)
 local count, place = 0, 0
 for _, other in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do

@@ -4,15 +4,24 @@ import type { Log } from "../log.ts";
 import type { SharedRedis } from "../redis.ts";
 import { JOIN, LEAVE } from "./join-scripts.ts";
 
-/** `resting`: nothing may be sent, because nobody knows what others just sent. */
-export type CountingMode = "resting" | "together" | "alone";
+/**
+ * `lost`: Redis was lost sight of, or not seen yet; what it gave before is used until it is back or certainly gone.
+ * `resting`: nothing may be sent, because nobody knows what others just sent.
+ */
+export type CountingMode = "lost" | "resting" | "together" | "alone";
 
 const HEARTBEAT_MS = 500;
 const JOIN_AGAIN_MS = 100;
-/** Calls that others sent until they noticed must be out of every window: a period, and some time for the network. */
-const REST_MS = 1_100;
-/** A hanging Redis is noticed by one replica later than by another. */
+/** How much later than this replica others may notice that Redis is gone, and some time for their last calls to arrive. */
+const NOTICED_LATER_MS = 100;
+/** A hanging Redis is noticed by one replica much later than by another. */
+const NOTICED_LATER_WHEN_SLOW_MS = 700;
+/** A connection that was closed may be back so soon, and all go on together. After that it is gone for all. */
+const BACK_MS = 400;
+/** A Redis that hangs for this replica may go on giving slots to others: those that it gave must be out of every window. */
 const REST_WHEN_SLOW_MS = 1_700;
+/** Who counted on its own rests before it joins the others. */
+const REST_MS = 1_100;
 /** How long Redis may give no answer at all; a single one that comes late says more of this process than of Redis. */
 const SILENT_REDIS_MS = 750;
 /** In a new epoch: how long replicas go on alone so that all notice it, and how long slots rest then that nobody brings. */
@@ -32,6 +41,7 @@ const FIRST_JOIN_MS = 2_000;
 
 const MODE_MESSAGES: Readonly<Record<CountingMode, string>> = {
   together: "quotas are kept together with the other replicas",
+  lost: "only what Redis gave before is used, since it does not answer",
   resting: "no calls for a moment: what the other replicas send is not known",
   alone: "this replica keeps to its own part of the quotas",
 };
@@ -48,17 +58,18 @@ export class Replicas {
   readonly id = randomUUID();
   readonly #log: Log;
   readonly #listeners: (() => void)[] = [];
-  #mode: CountingMode = "resting";
+  #mode: CountingMode = "lost";
   #epoch: string | undefined;
+  /** Replicas that were seen last, this one included. */
   #count = UNSEEN_REPLICAS;
+  /** The place of this one among them, from 0 on: all see the same order. */
   #place = 0;
   #answeredAtMs = performance.now();
   #leasedAtMs = Number.NEGATIVE_INFINITY;
+  #othersSendUntilMs = performance.now();
   #runId = "";
   #beat: NodeJS.Timeout | undefined;
   #change: NodeJS.Timeout | undefined;
-  /** Whether it rests because Redis was lost sight of. */
-  #isLost = false;
   #isJoining = false;
   #isClosed = false;
 
@@ -69,7 +80,7 @@ export class Replicas {
       this.#runId = "";
       this.#beatAfter(0);
     });
-    redis.client.on("close", () => this.#lose(REST_MS));
+    redis.client.on("close", () => this.#lose(BACK_MS, NOTICED_LATER_MS));
     this.#changeAfter(FIRST_JOIN_MS, "alone");
     this.#beatAfter(0);
   }
@@ -83,14 +94,16 @@ export class Replicas {
     return this.#mode === "together" ? this.#epoch : undefined;
   }
 
-  /** Replicas that were seen last, this one included. */
-  get count(): number {
-    return this.#count;
+  /** Its part of a limit, by the replicas that were seen last. What cannot be parted equally goes to the first of them. */
+  toPart(callsPerSecond: number): number {
+    if (callsPerSecond < 1) return this.#place === 0 ? callsPerSecond : 0;
+    const upTo = (count: number) => Math.floor((Math.floor(callsPerSecond) * count) / this.#count);
+    return upTo(this.#place + 1) - upTo(this.#place);
   }
 
-  /** The place of this one among them, from 0 on: all see the same order. */
-  get place(): number {
-    return this.#place;
+  /** Until when others may have used what Redis gave them, while this one has lost sight of it. */
+  get othersSendUntilMs(): number {
+    return this.#othersSendUntilMs;
   }
 
   /**
@@ -123,7 +136,7 @@ export class Replicas {
 
   sawFailure(): void {
     const silentMs = performance.now() - this.#answeredAtMs;
-    if (silentMs > SILENT_REDIS_MS) this.#lose(REST_WHEN_SLOW_MS);
+    if (silentMs > SILENT_REDIS_MS) this.#lose(REST_WHEN_SLOW_MS, NOTICED_LATER_WHEN_SLOW_MS);
   }
 
   /** Redis does not know this replica, or not this epoch: nothing that was counted is certain. */
@@ -151,7 +164,7 @@ export class Replicas {
     if (this.#isJoining) return;
     this.#isJoining = true;
     const askedAtMs = performance.now();
-    const state = this.#mode === "resting" && this.#isLost ? "back" : this.#mode;
+    const mode = this.#mode;
     let nextMs = JOIN_AGAIN_MS;
     try {
       if (this.#runId === "") this.#runId = await this.redis.fetchRunId();
@@ -162,11 +175,12 @@ export class Replicas {
         NEW_EPOCH_REST_MS,
         AWAY_MS,
         FORGET_MS,
-        state,
+        mode,
       ]);
       const joined = readJoinAnswer(answer);
       this.sawAnswer(askedAtMs);
-      nextMs = this.#follow(joined, askedAtMs);
+      // An answer to what this replica no longer does is none.
+      nextMs = mode === this.#mode ? this.#follow(joined, askedAtMs) : 0;
     } catch {
       if (this.redis.isUp) this.sawFailure();
     } finally {
@@ -178,6 +192,7 @@ export class Replicas {
   /** Answers when to come again, in milliseconds. */
   #follow({ epoch, aloneMs, count, place }: Joined, askedAtMs: number): number {
     const isSameEpoch = epoch === this.#epoch;
+    const isFirst = this.#epoch === undefined;
     this.#epoch = epoch;
     if (aloneMs < 0) {
       // Nothing is told to Redis meanwhile: so long the part of this replica stays set aside there.
@@ -186,8 +201,9 @@ export class Replicas {
       return REST_MS;
     }
     if (aloneMs > 0) {
-      // Others may still count on their own; this replica too, if it did so before.
+      // Others may still count on their own; this replica too, if it did so before or lost sight of Redis.
       if (this.#mode === "together") this.#setMode("resting");
+      else if (this.#mode === "lost" && !isFirst) this.#setMode("alone");
       this.#changeAfter(askedAtMs + aloneMs - performance.now(), "together");
       return JOIN_AGAIN_MS;
     }
@@ -199,11 +215,13 @@ export class Replicas {
     return HEARTBEAT_MS;
   }
 
-  #lose(restMs: number): void {
-    if (this.#mode !== "together" || this.#isClosed) return;
-    this.#setMode("resting");
-    this.#isLost = true;
-    this.#changeAfter(restMs, "alone");
+  #lose(aloneAfterMs: number, noticedLaterMs: number): void {
+    // It was about to join the others.
+    if (this.#mode === "alone") clearTimeout(this.#change);
+    if (this.#mode === "lost" || this.#mode === "alone" || this.#isClosed) return;
+    this.#othersSendUntilMs = performance.now() + noticedLaterMs;
+    this.#setMode("lost");
+    this.#changeAfter(aloneAfterMs, "alone");
     this.#beatAfter(JOIN_AGAIN_MS);
   }
 
@@ -216,7 +234,6 @@ export class Replicas {
   #setMode(mode: CountingMode): void {
     if (mode === this.#mode || this.#isClosed) return;
     this.#mode = mode;
-    this.#isLost = false;
     this.#log.info({ mode }, MODE_MESSAGES[mode]);
     for (const listener of this.#listeners) listener();
   }

@@ -1,17 +1,25 @@
 // A limit that all replicas keep together: its slots are tokens in Redis, taken some time ahead.
 import { type CallWindow, type Slot, SUSTAINED_SHARE } from "./call-window.ts";
-import { type Exchange, NOTHING, type Return, readGranted, toTold } from "./exchange.ts";
+import {
+  type Exchange,
+  NOTHING,
+  type Return,
+  readGranted,
+  toTold,
+  toUsableAtMs,
+} from "./exchange.ts";
 import { EXCHANGE } from "./exchange-script.ts";
+import { Hand } from "./hand.ts";
 import { type CountingMode, type Replicas, SILENT_MS } from "./replicas.ts";
 import { RoundTrips } from "./round-trips.ts";
-import { SentCalls } from "./sent-calls.ts";
+import { dropUntil, SentCalls } from "./sent-calls.ts";
 import { SlidingWindow, type SlidingWindowOptions, toPeriodMs, toSlots } from "./sliding-window.ts";
 
-/** A slot that this replica may use from this time on. */
-interface Token {
-  readonly usableAtMs: number;
-  /** Given for a requester that has had no turn yet. */
-  readonly isForFirstTurn: boolean;
+/** A call under way whose slot was given by Redis. */
+interface SharedCall {
+  readonly sentAtMs: number;
+  /** Its slot of this replica's own part, since Redis is gone. */
+  ownSlot?: Slot;
 }
 
 /** From this limit on slots are so many that they are taken and given back in larger lots, and further ahead. */
@@ -36,17 +44,21 @@ export class SharedWindow implements CallWindow {
   readonly #roundTrips = new RoundTrips();
   readonly #sent = new SentCalls();
   readonly #listeners: (() => void)[] = [];
-  /** What this replica may send while it counts on its own. */
-  #alone: SlidingWindow;
+  /** What this replica may send while it counts on its own; nothing before. */
+  #alone = new SlidingWindow({ callsPerSecond: 0 });
   /** What that has left, to be told to Redis, and the generation of tokens that its calls under way belong to. */
   #remains = NOTHING;
   #handedOver: { readonly window: SlidingWindow; readonly generation: number } | undefined;
+  /** Calls under way, and when the slots may be used that went back after an answer: its own should Redis be gone. */
+  readonly #underWay = new Set<SharedCall>();
+  #returnedFreeAt: number[] = [];
   #mode: CountingMode;
-  /** Tokens to use, the earliest first. */
-  #hand: Token[] = [];
+  readonly #hand = new Hand();
   #inFlight = 0;
   /** Counted up when Redis no longer knows the tokens of this replica. */
   #generation = 0;
+  /** Whether Redis certainly knows them. */
+  #isCounted = false;
   #returns: Return[] = [];
   #wanted = 0;
   #firstTurns = 0;
@@ -73,8 +85,8 @@ export class SharedWindow implements CallWindow {
     this.#limit = this.#slots;
     this.#amount = this.#slots < MANY_SLOTS ? "few" : "many";
     this.#keys = [...replicas.keys, replicas.toKey(`${key}:slots`)];
-    this.#alone = this.#createAlone();
     this.#mode = replicas.mode;
+    if (replicas.mode === "alone") this.#goAlone();
     replicas.onChange(() => this.#followMode());
   }
 
@@ -82,22 +94,21 @@ export class SharedWindow implements CallWindow {
     if (this.#replicas.mode === "alone") return this.#alone.free;
     // The others may count what this replica holds as theirs when it was not heard of for long.
     if (!this.#replicas.hasLease) return 0;
-    return this.#countUsableAt(performance.now());
+    return this.#hand.countUsableAt(performance.now());
   }
 
   get msUntilNext(): number | undefined {
     if (this.#replicas.mode === "alone") return this.#alone.msUntilNext;
     const now = performance.now();
-    const next = this.#hand.find(({ usableAtMs }) => usableAtMs > now);
-    return next && next.usableAtMs - now;
+    const next = this.#hand.findNextAfter(now);
+    return next && next - now;
   }
 
   /** Redis keeps slots for first turns, of whichever replica. */
   get msUntilUnspared(): number {
     if (this.#replicas.mode === "alone") return this.#alone.msUntilUnspared;
-    const next = this.#hand.find(({ isForFirstTurn }) => !isForFirstTurn);
-    if (next === undefined) return Number.POSITIVE_INFINITY;
-    return next.usableAtMs - performance.now();
+    const next = this.#hand.findUnspared() ?? Number.POSITIVE_INFINITY;
+    return next - performance.now();
   }
 
   get msUntilSpread(): number {
@@ -113,15 +124,15 @@ export class SharedWindow implements CallWindow {
 
   countFreeWithin(ms: number): number {
     if (this.#replicas.mode === "alone") return this.#alone.countFreeWithin(ms);
-    return this.#countUsableAt(performance.now() + ms);
+    return this.#hand.countUsableAt(performance.now() + ms);
   }
 
   estimateMsUntilSent(calls: number): number {
     if (this.#replicas.mode === "alone") return this.#alone.estimateMsUntilSent(calls);
     const now = performance.now();
-    const last = this.#hand[calls - 1];
-    if (last !== undefined) return Math.max(0, last.usableAtMs - now);
-    const later = calls - this.#hand.length - this.#countIdle();
+    const last = this.#hand.usableAtMs[calls - 1];
+    if (last !== undefined) return Math.max(0, last - now);
+    const later = calls - this.#hand.size - this.#countIdle();
     if (later <= 0) return 0;
     // An equal part for each, or a slot or two less. Whether the next come at once or at the end of a round is not known.
     const rounds = Math.max(1, ((later + 2) * this.#active) / this.#limit);
@@ -131,13 +142,17 @@ export class SharedWindow implements CallWindow {
   take(isFirstTurn = false): Slot {
     const sentAtMs = performance.now();
     this.#sent.add(sentAtMs);
-    if (this.#replicas.mode === "alone") return this.#takeAlone();
-    this.#dropToken(sentAtMs, isFirstTurn);
+    if (this.#replicas.mode === "alone") return this.#toOwnSlot(this.#alone.take());
+    this.#hand.use(sentAtMs, isFirstTurn);
     this.#inFlight += 1;
     const generation = this.#generation;
+    const call: SharedCall = { sentAtMs };
+    this.#underWay.add(call);
     return {
       answered: (hasAnswer) => {
-        if (hasAnswer) this.#roundTrips.learn(sentAtMs);
+        this.#underWay.delete(call);
+        if (call.ownSlot) call.ownSlot.answered(hasAnswer);
+        else if (hasAnswer) this.#roundTrips.learn(sentAtMs);
         if (generation === this.#generation) this.#giveBack(hasAnswer);
       },
     };
@@ -156,8 +171,8 @@ export class SharedWindow implements CallWindow {
   want(calls: number, firstTurns: number): void {
     this.#wanted = Math.min(calls, this.#slots);
     this.#firstTurns = Math.min(firstTurns, this.#slots);
-    if (calls === 0) this.#giveBackHand();
-    else if (firstTurns === 0) this.#releaseFirstTurns();
+    if (calls === 0 && this.#replicas.mode === "together") this.#giveBackHand();
+    else if (firstTurns === 0) this.#hand.releaseFirstTurns();
     this.#schedule();
   }
 
@@ -172,12 +187,11 @@ export class SharedWindow implements CallWindow {
   }
 
   get #missing(): number {
-    return Math.max(0, this.#wanted - this.#hand.length);
+    return Math.max(0, this.#wanted - this.#hand.size);
   }
 
   get #missingFirstTurns(): number {
-    const held = this.#hand.filter(({ isForFirstTurn }) => isForFirstTurn).length;
-    return Math.min(this.#missing, Math.max(0, this.#firstTurns - held));
+    return Math.min(this.#missing, Math.max(0, this.#firstTurns - this.#hand.firstTurns));
   }
 
   /** Slots that nobody used lately, and nobody else wants. */
@@ -186,14 +200,8 @@ export class SharedWindow implements CallWindow {
     return Math.max(0, this.#limit - this.usedInLastSecond - this.#inFlight);
   }
 
-  #countUsableAt(ms: number): number {
-    const firstResting = this.#hand.findIndex(({ usableAtMs }) => usableAtMs > ms);
-    return firstResting === -1 ? this.#hand.length : firstResting;
-  }
-
-  #takeAlone(): Slot {
+  #toOwnSlot(slot: Slot): Slot {
     const window = this.#alone;
-    const slot = window.take();
     return {
       answered: (hasAnswer) => {
         slot.answered(hasAnswer);
@@ -206,27 +214,14 @@ export class SharedWindow implements CallWindow {
   #giveBack(hasAnswer: boolean): void {
     this.#inFlight -= 1;
     const creditMs = hasAnswer ? this.#roundTrips.creditMs : 0;
-    this.#returns.push({ answeredAtMs: performance.now(), creditMs });
+    const back = { answeredAtMs: performance.now(), creditMs };
+    if (this.#replicas.mode === "lost") this.#keep([back]);
+    else this.#returns.push(back);
     this.#schedule();
   }
 
-  /** One that was given for a first turn is used for a first turn, where there is a choice. */
-  #dropToken(now: number, isFirstTurn: boolean): void {
-    const usable = this.#hand.slice(0, this.#countUsableAt(now));
-    if (usable.length === 0) throw new Error("a slot was taken that is not there");
-    const fitting = usable.findIndex(({ isForFirstTurn }) => isForFirstTurn === isFirstTurn);
-    this.#hand.splice(Math.max(0, fitting), 1);
-  }
-
-  /** Whoever they were given for has gone, or had another one. */
-  #releaseFirstTurns(): void {
-    if (!this.#hand.some(({ isForFirstTurn }) => isForFirstTurn)) return;
-    this.#hand = this.#hand.map(({ usableAtMs }) => ({ usableAtMs, isForFirstTurn: false }));
-  }
-
   #giveBackHand(): void {
-    this.#returns.push(...this.#hand);
-    this.#hand = [];
+    this.#returns.push(...this.#hand.takeOut());
   }
 
   #schedule(): void {
@@ -276,7 +271,9 @@ export class SharedWindow implements CallWindow {
         ...toTold(this.#open),
       ]);
       this.#replicas.sawAnswer(askedAtMs);
-      if (generation === this.#generation) this.#accept(answer, this.#open, askedAtMs);
+      // An answer that comes when Redis was given up is asked for again.
+      const isCurrent = generation === this.#generation && epoch === this.#replicas.epoch;
+      if (isCurrent) this.#accept(answer, this.#open, askedAtMs);
     } catch {
       // Whether it was executed nobody knows: it is asked for again.
       this.#replicas.sawFailure();
@@ -284,13 +281,18 @@ export class SharedWindow implements CallWindow {
   }
 
   #createExchange(): Exchange {
+    const returns = this.#returns.splice(0, MAX_RETURNS);
+    dropUntil(this.#returnedFreeAt, performance.now());
+    for (const one of returns) {
+      if ("answeredAtMs" in one) this.#returnedFreeAt.push(toUsableAtMs(one, this.#periodMs));
+    }
     this.#lastNumber += 1;
     const exchange = {
       number: this.#lastNumber,
       missing: this.#missing,
       firstTurns: this.#missingFirstTurns,
       pauseMs: this.#pauseMs,
-      returns: this.#returns.splice(0, MAX_RETURNS),
+      returns,
       remains: this.#remains,
     };
     this.#pauseMs = undefined;
@@ -306,13 +308,15 @@ export class SharedWindow implements CallWindow {
       return;
     }
     if (granted.wasLost) this.#forgetTokens();
+    this.#isCounted = true;
     const now = performance.now();
     const { restsMs, firsts, limit, active, usedByOthers, askAgainMs } = granted;
-    for (const [index, restMs] of restsMs.entries()) {
-      // Counted from the answer: Redis cannot have given it later.
-      this.#hand.push({ usableAtMs: now + restMs, isForFirstTurn: index < firsts });
-    }
-    this.#hand.sort((one, other) => one.usableAtMs - other.usableAtMs);
+    // Counted from the answer: Redis cannot have given them later.
+    const toToken = (restMs: number, index: number) => ({
+      usableAtMs: now + restMs,
+      isForFirstTurn: index < firsts,
+    });
+    this.#hand.add(restsMs.map(toToken));
     this.#limit = limit;
     this.#active = active;
     this.#usedByOthers = { calls: usedByOthers, atMs: now };
@@ -326,11 +330,18 @@ export class SharedWindow implements CallWindow {
 
   #forgetTokens(): void {
     this.#generation += 1;
-    this.#hand = [];
+    this.#isCounted = false;
+    this.#hand.takeOut();
     this.#returns = [];
     this.#inFlight = 0;
     this.#open = undefined;
     this.#remains = NOTHING;
+    this.#forgetOwn();
+  }
+
+  #forgetOwn(): void {
+    this.#underWay.clear();
+    this.#returnedFreeAt = [];
   }
 
   /** In a new epoch: the slots of its part stay this replica's until they are free. So nobody has to rest. */
@@ -343,26 +354,70 @@ export class SharedWindow implements CallWindow {
   #followMode(): void {
     clearTimeout(this.#timer);
     const { mode, epoch } = this.#replicas;
-    // What is in hand must not be used while nobody knows what others send.
-    this.#giveBackHand();
+    if (mode === "alone") this.#goAlone();
+    if (mode === "lost") this.#keepOwn();
+    else this.#giveBackHand();
     if (epoch !== undefined && epoch !== this.#epoch) {
       this.#epoch = epoch;
       this.#forgetTokens();
       if (this.#mode === "alone") this.#handOver();
     }
-    if (mode === "alone") this.#alone = this.#createAlone();
     this.#mode = mode;
     this.#unmet = { calls: 0, firstTurns: 0, askAtMs: 0 };
     this.#schedule();
     for (const listener of this.#listeners) listener();
   }
 
-  /** Its part: what cannot be parted equally goes to those that come first among the replicas. */
-  #createAlone(): SlidingWindow {
-    const { count, place } = this.#replicas;
-    const upTo = (replicas: number) => Math.floor((this.#slots * replicas) / count);
-    const part = place === 0 ? this.callsPerSecond : 0;
-    const callsPerSecond = this.callsPerSecond < 1 ? part : upTo(place + 1) - upTo(place);
-    return new SlidingWindow({ callsPerSecond, roundTrips: this.#roundTrips });
+  /**
+   * Redis gives no slots for now. Those that it gave and did not get back stay here, as many as this replica's part: even
+   * if others go on with Redis, it gives them to nobody until this replica is back or dead.
+   */
+  #keepOwn(): void {
+    if (this.#mode !== "together" || !this.#isCounted || !this.#replicas.hasLease) {
+      this.#giveBackHand();
+      this.#forgetOwn();
+      return;
+    }
+    // Of those that went back it may have given some ahead to others: those that were soon to be used.
+    const givenUntilMs = performance.now() + AHEAD_MS[this.#amount];
+    const returned = this.#returnedFreeAt.filter((freeAtMs) => freeAtMs > givenUntilMs);
+    this.#returnedFreeAt = [];
+    this.#keep(this.#returns.splice(0));
+    this.#returnedFreeAt = returned.slice(0, this.#room - this.#hand.size);
+  }
+
+  /** What cannot go back for now is used again here. */
+  #keep(returns: readonly Return[]): void {
+    this.#hand.add(
+      returns.map((one) => ({
+        usableAtMs: toUsableAtMs(one, this.#periodMs),
+        isForFirstTurn: false,
+      })),
+    );
+    this.#returns.push(...this.#hand.takeOut(this.#room));
+  }
+
+  /**
+   * Redis is gone for all. Slots that this replica holds or used last go on; the others of its part rest, because somebody
+   * may have used them until all had noticed.
+   */
+  #goAlone(): void {
+    const freeAtMs = this.#replicas.othersSendUntilMs + this.#periodMs;
+    const others = new Array<number>(Math.max(0, this.#room - this.#hand.size)).fill(freeAtMs);
+    this.#alone = new SlidingWindow({
+      callsPerSecond: this.#replicas.toPart(this.callsPerSecond),
+      roundTrips: this.#roundTrips,
+      restingUntilMs: [...this.#hand.usableAtMs, ...this.#returnedFreeAt, ...others],
+    });
+    for (const call of this.#underWay) {
+      call.ownSlot = this.#toOwnSlot(this.#alone.takeOver(call.sentAtMs));
+    }
+    this.#forgetOwn();
+  }
+
+  /** Slots of its part that may be in hand. */
+  get #room(): number {
+    const slots = toSlots(this.#replicas.toPart(this.callsPerSecond));
+    return Math.max(0, slots - this.#underWay.size - this.#returnedFreeAt.length);
   }
 }

@@ -10,6 +10,8 @@ export interface SlidingWindowOptions {
   readonly usedUpUntilMs?: number;
   /** What is known of the network already. By default nothing. */
   readonly roundTrips?: RoundTrips;
+  /** When slots may be used that may not be so yet, on the monotonic clock. By default all may. */
+  readonly restingUntilMs?: readonly number[];
 }
 
 /** What a window leaves to whoever counts its calls from now on. */
@@ -41,7 +43,7 @@ export class SlidingWindow implements CallWindow {
   readonly #periodMs: number;
   #inFlight = 0;
   /** When each slot whose call was answered is free again, earliest first. */
-  readonly #freeAt: number[] = [];
+  readonly #freeAt: number[];
   readonly #sent = new SentCalls();
   readonly #roundTrips: RoundTrips;
   /** What refusals have left of the slots, and since when. */
@@ -49,12 +51,14 @@ export class SlidingWindow implements CallWindow {
   #blockedUntilMs: number;
 
   constructor(options: SlidingWindowOptions) {
-    const { callsPerSecond, usedUpUntilMs = 0, roundTrips = new RoundTrips() } = options;
+    const { callsPerSecond, roundTrips = new RoundTrips() } = options;
+    const { usedUpUntilMs = 0, restingUntilMs = [] } = options;
     this.callsPerSecond = callsPerSecond;
     this.#roundTrips = roundTrips;
     this.#slots = toSlots(callsPerSecond);
     this.#periodMs = toPeriodMs(callsPerSecond);
     this.#blockedUntilMs = usedUpUntilMs;
+    this.#freeAt = restingUntilMs.toSorted((one, other) => one - other);
   }
 
   get limit(): number {
@@ -127,7 +131,11 @@ export class SlidingWindow implements CallWindow {
   }
 
   take(): Slot {
-    const sentAtMs = performance.now();
+    return this.takeOver(performance.now());
+  }
+
+  /** For a call that was sent then. */
+  takeOver(sentAtMs: number): Slot {
     this.#sent.add(sentAtMs, this.#inUse < this.limit / 2);
     this.#inFlight += 1;
     return {
