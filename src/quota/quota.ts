@@ -33,10 +33,20 @@ export interface QueuePlace {
   leaveUnneeded?(): void;
 }
 
+/** For how long an estimate is good enough. */
+const ESTIMATE_MS = 20;
+
+interface Estimate {
+  readonly place: QueuePlace;
+  readonly waitMs: number;
+  readonly untilMs: number;
+}
+
 /** Follows one certificate through the calls that are made for it, and remembers who waits for it. */
 export class CallTicket {
   readonly #requesters: Requester[];
   #place: QueuePlace | undefined;
+  #estimate: Estimate | undefined;
   #lastError: unknown;
 
   constructor(requester: Requester) {
@@ -72,7 +82,15 @@ export class CallTicket {
 
   /** 0 once the call is sent. */
   estimateWaitMs(): number {
-    return this.#place?.estimateWaitMs() ?? 0;
+    const place = this.#place;
+    if (place === undefined) return 0;
+    const now = performance.now();
+    // Dozens of equal questions may ask it of the same hundreds of tickets at one moment.
+    if (this.#estimate?.place !== place || now >= this.#estimate.untilMs) {
+      const waitMs = place.estimateWaitMs();
+      this.#estimate = { place, waitMs, untilMs: now + ESTIMATE_MS };
+    }
+    return this.#estimate.waitMs;
   }
 
   /** For those who make the calls: it waits there now, or with `undefined` no longer. */

@@ -44,6 +44,36 @@ export interface Expiry {
 export function createExpiry(deadlineMs: number): Expiry {
   const { promise, resolve } = Promise.withResolvers<"expired">();
   const now = () => resolve("expired");
-  const timer = setTimeout(now, Math.max(0, deadlineMs - performance.now()));
+  const timer = setTimeout(() => deadlines.end(now), Math.max(0, deadlineMs - performance.now()));
   return { promise, now, cancel: () => clearTimeout(timer) };
 }
+
+/**
+ * Ends the waiting of one request in each turn of the event loop. To tell of hundreds of certificates that they are late
+ * takes some milliseconds, and dozens of requests may be late at one moment: each is finished before the next, and what
+ * others ask comes in between.
+ */
+class Deadlines {
+  readonly #due: (() => void)[] = [];
+  #isTurnTaken = false;
+
+  end(expire: () => void): void {
+    if (this.#isTurnTaken) this.#due.push(expire);
+    else this.#take(expire);
+  }
+
+  #take(expire: () => void): void {
+    this.#isTurnTaken = true;
+    setImmediate(this.#next);
+    expire();
+  }
+
+  readonly #next = (): void => {
+    this.#isTurnTaken = false;
+    const expire = this.#due.shift();
+    if (expire !== undefined) this.#take(expire);
+  };
+}
+
+/** There is one event loop. */
+const deadlines = new Deadlines();

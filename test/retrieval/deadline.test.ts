@@ -1,4 +1,5 @@
 import "reflect-metadata";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ProviderError } from "../../src/errors.ts";
 import { NotNeededError } from "../../src/quota/quota.ts";
@@ -54,6 +55,22 @@ describe("at the deadline", () => {
       { ...origin, code, providerCode, retryAfterMs: 1_000 },
       { ...origin, code, providerCode, retryAfterMs: 4_300 },
     ]);
+  });
+
+  it("of many questions that end at one moment one is finished after the other, with turns for others in between", async () => {
+    const { load } = createSetup({ estimateMs: 900 });
+    const all = [load(["a", "b", "c"]), load(["a", "d"]), load(["e"])];
+    const countFinished = async () => {
+      // All that follows without waiting for a turn.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
+      return all.map((outcomes) => outcomes.filter((outcome) => outcome !== undefined).length);
+    };
+    vi.advanceTimersByTime(1_000);
+    expect(await countFinished()).toEqual([3, 0, 0]);
+    await nextTurn();
+    expect(await countFinished()).toEqual([3, 2, 0]);
+    await nextTurn();
+    expect(await countFinished()).toEqual([3, 2, 1]);
   });
 
   it("the work goes on into the cache, and the next one who asks joins it", async () => {
