@@ -10,6 +10,9 @@ const QUOTAS = `{
   }
 }`;
 
+/** Calls are counted when they are sent here, and when they arrive there: a busy machine may need so long in between. */
+const ON_THE_WAY_MS = 400;
+
 interface Quota {
   readonly provider: string;
   readonly action: string;
@@ -64,19 +67,32 @@ describe.concurrent("providerQuotas", () => {
       ...scene.ids("tencent-ssl", 0, 10),
       ...scene.ids("tencent-mqtt", 0, 1),
     ]);
-    await sleep(2_600);
-    const arrived = scene.countCalls("aliyun-iot");
-    const now = performance.now();
-    const arrivedInLastSecond = scene.emulator.calls
-      .recent()
-      .filter(({ api, arrivedAtMs }) => api === "aliyun-iot" && arrivedAtMs > now - 1_000).length;
-    const quotas = await read();
+    const countArrived = (fromMs: number, toMs: number) => {
+      const calls = scene.emulator.calls.recent().filter(({ api }) => api === "aliyun-iot");
+      return calls.filter((call) => call.arrivedAtMs > fromMs && call.arrivedAtMs <= toMs).length;
+    };
+    await sleep(2_000);
+    // A busy machine takes its time: until all but the devices at ten a second is answered.
+    let quotas = await read();
+    while (quotas.get("GetDeviceCredential")?.billedCallsToday !== 30) {
+      await sleep(100);
+      quotas = await read();
+    }
+    const fromMs = performance.now();
+    const before = scene.countCalls("aliyun-iot");
+    quotas = await read();
+    const toMs = performance.now();
+    const after = scene.countCalls("aliyun-iot");
+    await sleep(ON_THE_WAY_MS);
     const iot = quotas.get("QueryDeviceCert");
     const used = iot?.usedInLastSecond ?? Number.NaN;
-    expect(used).toBeGreaterThan(0);
-    expect(Math.abs(used - arrivedInLastSecond)).toBeLessThanOrEqual(4);
-    expect(Math.abs((iot?.callsToday ?? 0) - arrived)).toBeLessThanOrEqual(10);
-    expect(Math.abs((iot?.waiting ?? 0) - (100 - arrived))).toBeLessThanOrEqual(10);
+    expect(used).toBeGreaterThanOrEqual(countArrived(toMs - 1_000 + ON_THE_WAY_MS, fromMs));
+    expect(used).toBeLessThanOrEqual(countArrived(fromMs - 1_000, toMs + ON_THE_WAY_MS));
+    // Up to ten are under way.
+    expect(iot?.callsToday).toBeGreaterThanOrEqual(before - 10);
+    expect(iot?.callsToday).toBeLessThanOrEqual(after + 10);
+    expect(iot?.waiting).toBeGreaterThanOrEqual(100 - after - 10);
+    expect(iot?.waiting).toBeLessThanOrEqual(100 - before);
     const expectedMs = ((iot?.waiting ?? 0) / 9.5) * 1000;
     expect(iot?.estimatedWaitMs).toBeGreaterThan(expectedMs - 1_200);
     expect(iot?.estimatedWaitMs).toBeLessThan(expectedMs + 1_500);
