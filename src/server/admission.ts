@@ -1,5 +1,5 @@
-// How many requests are taken on, and how they take turns: the work of one at a time, and every millisecond the event loop
-// goes round, so that health is answered and connections are accepted however many wait.
+// How many requests are taken on, and how they take turns: the work of one at a time, small ones first, and every millisecond
+// the event loop goes round, so that health is answered and connections are accepted however many wait.
 import { OVERLOAD_MESSAGE, Refusal } from "./refusal.ts";
 
 export interface AdmissionOptions {
@@ -28,6 +28,10 @@ const WEIGHT_OF_LAST_TURN = 0.1;
 /** A turn that takes longer than so many times what was expected was held up: counted as so many times. */
 const MOST_TIMES_EXPECTED = 4;
 const LEAST_EXPECTED_MS = 1;
+/** Requests of at most so many bytes go first: a few certificates are asked for by less, hundreds by more. */
+const SMALL_BYTES = 4_096;
+/** Of so many turns one is that of a large request. */
+const LARGE_EVERY = 4;
 /** For so long the first of a line waits for others that are connecting. */
 const MOST_CONNECTING_MS = 50;
 
@@ -47,9 +51,9 @@ export class Admission {
   readonly #hasBacklog: () => boolean;
   readonly #onNextRound: (callback: () => void) => void;
   readonly #onTurnOver: (callback: () => void) => void;
-  #first: Waiter | undefined;
-  #last: Waiter | undefined;
-  #waiting = 0;
+  readonly #small = new Line();
+  readonly #large = new Line();
+  #turnsSinceLarge = 0;
   #entered = 0;
   /** Since when somebody has always been waiting. */
   #lineSince = 0;
@@ -78,8 +82,9 @@ export class Admission {
   /** Whether a newcomer would have its turn soon enough. Cheap: it is asked for each request, and answers many a refusal. */
   get isOpen(): boolean {
     if (this.#entered >= this.#concurrentRequests) return false;
-    if (this.#waiting <= SHORT_LINE) return true;
-    const expectedWaitMs = this.#waiting * this.#expectedTurnMs;
+    const waiting = this.#waiting;
+    if (waiting <= SHORT_LINE) return true;
+    const expectedWaitMs = waiting * this.#expectedTurnMs;
     if (expectedWaitMs <= this.#waitMs) return true;
     // A burst has its time, unless it would come to nothing.
     const isBurst = this.#now() - this.#lineSince <= this.#waitMs;
@@ -106,22 +111,25 @@ export class Admission {
     };
   }
 
-  /** Resolves when it is this request's turn, or rejects when that is too late. What follows without waiting for anything else belongs to the turn. */
-  turn(): Promise<void> {
+  /**
+   * Resolves when it is the turn of this request, which has so many bytes, or rejects when that is too late. What follows
+   * without waiting for anything else belongs to the turn.
+   */
+  turn(bytes = 0): Promise<void> {
     return new Promise((begin, refuse) => {
       const since = this.#now();
-      const waiter: Waiter = { since, begin, refuse, next: undefined };
-      if (this.#last === undefined) {
-        this.#first = waiter;
+      if (this.#waiting === 0) {
         this.#lineSince = since;
         this.#lastTurnAt = since;
         this.#onNextRound(this.#beginRound);
-      } else {
-        this.#last.next = waiter;
       }
-      this.#last = waiter;
-      this.#waiting += 1;
+      const line = bytes <= SMALL_BYTES ? this.#small : this.#large;
+      line.add({ since, begin, refuse, next: undefined });
     });
+  }
+
+  get #waiting(): number {
+    return this.#small.length + this.#large.length;
   }
 
   readonly #beginRound = (): void => {
@@ -144,14 +152,18 @@ export class Admission {
 
   #callFirst(now: number): void {
     this.#measureTurn(now);
-    const called = this.#first;
-    this.#first = called?.next;
-    this.#waiting -= 1;
-    if (this.#first === undefined) this.#last = undefined;
-    else this.#onTurnOver(this.#goOn);
+    const called = this.#takeFirst();
+    if (this.#waiting > 0) this.#onTurnOver(this.#goOn);
     if (called === undefined) return;
     if (now - called.since > this.#patienceMs) called.refuse(createOverload());
     else called.begin();
+  }
+
+  #takeFirst(): Waiter | undefined {
+    const isTurnOfLarge = this.#small.length === 0 || this.#turnsSinceLarge >= LARGE_EVERY - 1;
+    const large = isTurnOfLarge ? this.#large.take() : undefined;
+    this.#turnsSinceLarge = large === undefined ? this.#turnsSinceLarge + 1 : 0;
+    return large ?? this.#small.take();
   }
 
   #measureTurn(now: number): void {
@@ -160,6 +172,29 @@ export class Admission {
     const expected = this.#expectedTurnMs + (tookMs - this.#expectedTurnMs) * WEIGHT_OF_LAST_TURN;
     this.#expectedTurnMs = Math.max(expected, LEAST_EXPECTED_MS);
     this.#lastTurnAt = now;
+  }
+}
+
+/** First come, first served. */
+class Line {
+  #first: Waiter | undefined;
+  #last: Waiter | undefined;
+  length = 0;
+
+  add(waiter: Waiter): void {
+    if (this.#last === undefined) this.#first = waiter;
+    else this.#last.next = waiter;
+    this.#last = waiter;
+    this.length += 1;
+  }
+
+  take(): Waiter | undefined {
+    const taken = this.#first;
+    if (taken === undefined) return undefined;
+    this.#first = taken.next;
+    if (this.#first === undefined) this.#last = undefined;
+    this.length -= 1;
+    return taken;
   }
 }
 

@@ -93,7 +93,7 @@ export function createHttp(options: HttpOptions): RequestListener {
   async function receiveBody(request: IncomingMessage, visit: Visit): Promise<Asked> {
     checkMediaType(request);
     return bodies.read(request, async (bytes) => {
-      await visit.takeTurn(admission);
+      await visit.takeTurn(admission, bytes.length);
       if (!isUtf8(bytes)) throw new Refusal("malformed", "The body is not UTF-8.");
       checkJsonSize(bytes, limits);
       const body = parseJson(bytes.toString());
@@ -161,10 +161,10 @@ class Visit {
     return this.#leaving.signal;
   }
 
-  async takeTurn(admission: Admission): Promise<void> {
+  async takeTurn(admission: Admission, bytes = 0): Promise<void> {
     if (this.#isOver) throw createBrokenOff();
     this.#leave = admission.enter();
-    await admission.turn();
+    await admission.turn(bytes);
     if (this.#isOver) throw createBrokenOff();
   }
 

@@ -166,6 +166,17 @@ describe("taking turns", () => {
     await expect(inTime).resolves.toBeUndefined();
   });
 
+  it("lets small requests go before large ones, which have every fourth turn", async () => {
+    const { admission, round } = createScene();
+    const begun: string[] = [];
+    const come = (name: string, bytes: number) =>
+      admission.turn(bytes).then(() => begun.push(name));
+    for (const large of ["A", "B", "C"]) void come(large, 4_097);
+    for (const small of ["a", "b", "c", "d"]) void come(small, 4_096);
+    for (let count = 0; count < 7; count += 1) await round(5);
+    expect(begun.join("")).toBe("abcAdBC");
+  });
+
   it("does not begin while connections come that were made together, but does not wait for them for long", async () => {
     const { admission, pass, round } = createScene();
     const begun: string[] = [];
