@@ -8,13 +8,7 @@ import { ProviderError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { CallTicket, NotNeededError, type Requester } from "../quota/quota.ts";
 import { type CachedReading, type CertificateCache, toNeededDepth } from "./certificate-cache.ts";
-import {
-  createExpiry,
-  createFailureWatch,
-  type Expiry,
-  type FailureWatch,
-  onAbort,
-} from "./end-of-waiting.ts";
+import { createExpiry, createFailureWatch, type Expiry, onAbort } from "./end-of-waiting.ts";
 import { SharedReader } from "./shared-reader.ts";
 import { DEPTH, type Depth, type SharedStore } from "./shared-store.ts";
 import { toTooLate } from "./too-late.ts";
@@ -45,6 +39,20 @@ interface Flight {
   readonly ticket: CallTicket;
   /** When the ticket can tell how long it will take; `undefined` when it can already. */
   readonly placed: Promise<unknown> | undefined;
+  /** Who waits for it still. Who does not any more leaves nothing behind, however long the reading takes. */
+  readonly waits: Set<Wait>;
+}
+
+/** A lookup that waits for its flight. */
+interface Wait {
+  readonly lookup: Lookup;
+  readonly flight: Flight;
+  /** What is held, to be served when it cannot be read anew in time. */
+  readonly stale: CachedReading | undefined;
+  readonly requester: Requester;
+  readonly resolve: (retrieved: Retrieved | Promise<Retrieved>) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onOver: () => void;
 }
 
 /** A certificate that gets a flight of its own. */
@@ -94,32 +102,27 @@ export class Retrieval {
       lookups.filter((_, index) => !held[index]?.isFresh),
       requester,
     );
-    const expiry = createExpiry(requester.deadlineMs);
-    const failure = createFailureWatch();
-    this.#expireWhenHopeless([...flights.values()], requester, expiry);
-    const stopWatching = onAbort(requester.signal, () => {
-      expiry.now();
-      this.#leaveUnwanted(flights);
-    });
+    const waits: Wait[] = [];
     const answers = lookups.map((lookup, index) => {
-      const cached = held[index];
+      const stale = held[index]?.cached;
       const flight = flights.get(lookup);
-      if (flight !== undefined)
-        return this.#awaitFlight(lookup, flight, {
-          stale: cached?.cached,
-          requester,
-          expiry: expiry.promise,
-          failure,
-        });
-      if (cached !== undefined) return Promise.resolve(this.#toRetrieved(cached.cached, false));
+      if (flight !== undefined) {
+        const { promise, resolve, reject } = Promise.withResolvers<Retrieved>();
+        waits.push({ lookup, flight, stale, requester, resolve, reject, onOver });
+        return promise;
+      }
+      if (stale !== undefined) return Promise.resolve(this.#toRetrieved(stale, false));
       return Promise.reject(new Error("nobody reads a certificate that was asked for"));
     });
-    void Promise.allSettled(answers).then(() => {
-      expiry.cancel();
-      failure.cancel();
-      stopWatching();
-    });
+    let waiting = waits.length;
+    const stop = this.#endInTime(waits, flights, requester);
+    if (waiting === 0) stop();
     return answers;
+
+    function onOver(): void {
+      waiting -= 1;
+      if (waiting === 0) stop();
+    }
   }
 
   #findHeld({ reference, needsDetail, needsUnshared }: Lookup) {
@@ -132,6 +135,35 @@ export class Retrieval {
     return { facts: reading?.facts ?? null, fetchedAt, stale, freshUntilMs };
   }
 
+  /** Ends the waits when the time is over, or there is no hope, or nobody waits for the answer; until it is stopped. */
+  #endInTime(
+    waits: readonly Wait[],
+    flights: ReadonlyMap<Lookup, Flight>,
+    requester: Requester,
+  ): () => void {
+    const expiry = createExpiry(requester.deadlineMs);
+    const failure = createFailureWatch();
+    this.#expireWhenHopeless([...flights.values()], requester, expiry);
+    const stopWatching = onAbort(requester.signal, () => {
+      expiry.now();
+      this.#leaveUnwanted(flights);
+    });
+    for (const wait of waits) {
+      wait.flight.waits.add(wait);
+      // Who has something in reserve does not wait for a cloud that fails.
+      if (wait.stale === undefined) continue;
+      void failure.of(wait.lookup.reference.connected.source).then(() => this.#expire(wait));
+    }
+    void expiry.promise.then(() => {
+      for (const wait of waits) this.#expire(wait);
+    });
+    return () => {
+      expiry.cancel();
+      failure.cancel();
+      stopWatching();
+    };
+  }
+
   #expireWhenHopeless(flights: readonly Flight[], requester: Requester, expiry: Expiry): void {
     const look = () => {
       if (isHopeless(flights, requester)) expiry.now();
@@ -141,31 +173,40 @@ export class Retrieval {
     else void Promise.all(placed).then(look);
   }
 
-  async #awaitFlight(
-    lookup: Lookup,
-    { reading, ticket }: Flight,
-    { stale, requester, expiry, failure }: Waiting,
-  ): Promise<Retrieved> {
-    const { connected } = lookup.reference;
-    try {
-      // Who has something in reserve does not wait for a cloud that fails.
-      const failing = stale === undefined ? [] : [failure.of(connected.source)];
-      const outcome = await Promise.race([...failing, reading, expiry]);
-      if (typeof outcome === "object") return this.#toRetrieved(outcome, false);
-      throw toTooLate(connected, ticket);
-    } catch (error) {
-      // Whoever it was made for went away in the moment in which this requester joined.
-      if (error instanceof NotNeededError && requester.signal?.aborted !== true) {
-        return this.#loadAgain(lookup, requester);
-      }
-      // A stale value beats a cloud's failure, but not an answer that says what the caller did wrong.
-      if (!(error instanceof ProviderError)) throw error;
-      // Meanwhile another flight, or another replica, may have brought something better.
-      const held = this.#findHeld(lookup);
-      if (held !== undefined) return this.#toRetrieved(held.cached, !held.isFresh);
-      if (stale !== undefined) return this.#toRetrieved(stale, true);
-      throw error;
+  #expire(wait: Wait): void {
+    const { lookup, flight } = wait;
+    if (!flight.waits.has(wait)) return;
+    this.#fail(wait, toTooLate(lookup.reference.connected, flight.ticket));
+  }
+
+  #succeed(wait: Wait, cached: CachedReading): void {
+    wait.flight.waits.delete(wait);
+    wait.resolve(this.#toRetrieved(cached, false));
+    wait.onOver();
+  }
+
+  #fail(wait: Wait, error: unknown): void {
+    wait.flight.waits.delete(wait);
+    const instead = this.#findInstead(wait, error);
+    if (instead === undefined) wait.reject(error);
+    else wait.resolve(instead);
+    wait.onOver();
+  }
+
+  #findInstead(
+    { lookup, stale, requester }: Wait,
+    error: unknown,
+  ): Retrieved | Promise<Retrieved> | undefined {
+    // Whoever it was made for went away in the moment in which this requester joined.
+    if (error instanceof NotNeededError && requester.signal?.aborted !== true) {
+      return this.#loadAgain(lookup, requester);
     }
+    // A stale value beats a cloud's failure, but not an answer that says what the caller did wrong.
+    if (!(error instanceof ProviderError)) return undefined;
+    // Meanwhile another flight, or another replica, may have brought something better.
+    const held = this.#findHeld(lookup);
+    if (held !== undefined) return this.#toRetrieved(held.cached, !held.isFresh);
+    return stale && this.#toRetrieved(stale, true);
   }
 
   async #loadAgain(lookup: Lookup, requester: Requester): Promise<Retrieved> {
@@ -244,12 +285,18 @@ export class Retrieval {
     if (this.#flights.get(canonicalId) === flight) this.#flights.delete(canonicalId);
   }
 
-  #follow(reference: CertificateReference, flight: Flight): void {
+  /** All that is under way is followed once: a promise for each who waits would be the larger part of the work. */
+  #follow(reference: CertificateReference, begun: Omit<Flight, "waits">): void {
     const { canonicalId, connected } = reference;
+    const flight: Flight = { ...begun, waits: new Set() };
     this.#flights.set(canonicalId, flight);
-    const land = () => this.#land(reference, flight);
-    flight.reading.then(land, (error: unknown) => {
-      land();
+    const succeed = (cached: CachedReading) => {
+      this.#land(reference, flight);
+      for (const wait of flight.waits) this.#succeed(wait, cached);
+    };
+    flight.reading.then(succeed, (error: unknown) => {
+      this.#land(reference, flight);
+      for (const wait of flight.waits) this.#fail(wait, error);
       if (error instanceof NotNeededError) return;
       const about = { provider: connected.product.prefix, certificate: canonicalId };
       if (error instanceof ProviderError && error.isOfOneCertificate) {
@@ -260,15 +307,6 @@ export class Retrieval {
       }
     });
   }
-}
-
-/** How a lookup waits for its flight. */
-interface Waiting {
-  /** What is held, to be served when it cannot be read anew in time. */
-  readonly stale: CachedReading | undefined;
-  readonly requester: Requester;
-  readonly expiry: Promise<"expired">;
-  readonly failure: FailureWatch;
 }
 
 /** How far an estimate must be past the deadline before it is believed. */
