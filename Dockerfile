@@ -33,4 +33,4 @@ EXPOSE 4001 4002
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4002/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Collecting garbage stops everything else: little at a time stops it for a short time only.
-CMD ["node", "--max-semi-space-size=8", "dist/main.js"]
+CMD ["node", "--max-semi-space-size=8", "--initial-old-space-size=96", "dist/main.js"]

@@ -19,7 +19,7 @@ type Name = (typeof NAMES)[number];
 const COLD_STARTS = 5;
 const MAX_BLOCK_MS = 15;
 /** As `npm start` and the image start it. */
-const NODE_OPTIONS_OF_OURS = ["--max-semi-space-size=8"];
+const NODE_OPTIONS_OF_OURS = ["--max-semi-space-size=8", "--initial-old-space-size=96"];
 
 interface Shape {
   readonly count: number;
