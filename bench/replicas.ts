@@ -50,7 +50,7 @@ async function measureOutage(): Promise<void> {
     }
   }
   console.log(`longest pause after that ${pauses.forget()} ms`);
-  pauses.stop();
+  await pauses.stop();
   await replicas.close();
 }
 
@@ -85,11 +85,15 @@ function watchPauses(replicas: RunningReplicas) {
   let arrived = 0;
   let sinceMs = performance.now();
   let longestMs = 0;
-  const timer = setInterval(async () => {
+  let running: Promise<void> | undefined;
+  const look = async () => {
     const now = (await replicas.readCounts())["GetDeviceCredential"]?.arrived ?? 0;
     longestMs = Math.max(longestMs, performance.now() - sinceMs);
     if (now > arrived) sinceMs = performance.now();
     arrived = now;
+  };
+  const timer = setInterval(() => {
+    running = look();
   }, LOOK_EVERY_MS);
   return {
     /** The longest so far. */
@@ -99,6 +103,9 @@ function watchPauses(replicas: RunningReplicas) {
       sinceMs = performance.now();
       return longest;
     },
-    stop: () => clearInterval(timer),
+    stop: async () => {
+      clearInterval(timer);
+      await running;
+    },
   };
 }
