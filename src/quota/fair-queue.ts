@@ -62,6 +62,11 @@ export class FairQueue<Entry extends object> {
     return this.#waiting.has(entry);
   }
 
+  /** Whether anything may be waiting for the requester. */
+  hasOf(requester: Requester): boolean {
+    return this.#lines.has(requester);
+  }
+
   /** Puts an entry at the end of the requester's line, or at its front. */
   add(requester: Requester, entry: Entry, isFirst = false): void {
     const line = this.#lines.get(requester) ?? this.#openLine(requester);

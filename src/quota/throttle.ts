@@ -33,6 +33,9 @@ const SLOTS_AHEAD_MS = 400;
 /** What is added to an estimate for the way to the cloud and back. */
 const ROUND_TRIP_MS = 150;
 
+/** So many places more are there for those who have nothing in a queue yet, so that large questions do not keep small ones out. */
+const PLACES_OF_FIRST_CALLS = 1_000;
+
 /** Whose calls are made behind those of everybody. */
 const NOBODY: Requester = { deadlineMs: Number.NEGATIVE_INFINITY };
 
@@ -55,7 +58,8 @@ class Throttle implements Quota {
   }
 
   run<T>({ send, tickets, isNeeded = () => true, isRetry = false }: QuotaCall<T>): Promise<T> {
-    if (this.#queue.size >= this.#maxWaiting && !isRetry) {
+    const requesters = new Set(tickets.flatMap((ticket) => ticket.requesters));
+    if (!isRetry && this.#isFullFor(requesters)) {
       const { waiting, estimatedWaitMs } = this.use();
       return Promise.reject(new QueueFullError(waiting, estimatedWaitMs));
     }
@@ -85,8 +89,7 @@ class Throttle implements Quota {
       },
     };
     for (const ticket of tickets) ticket.moveTo(place);
-    const requesters = tickets.flatMap((ticket) => ticket.requesters);
-    for (const requester of new Set(requesters.length > 0 ? requesters : [NOBODY])) {
+    for (const requester of requesters.size > 0 ? requesters : [NOBODY]) {
       this.#add(entry, requester, isRetry);
     }
     return promise;
@@ -108,6 +111,13 @@ class Throttle implements Quota {
       waiting,
       estimatedWaitMs: this.#estimateMsUntilSent(waiting + 1),
     };
+  }
+
+  #isFullFor(requesters: ReadonlySet<Requester>): boolean {
+    const places = this.#maxWaiting - this.#queue.size;
+    if (places > 0) return false;
+    const isFirstCall = [...requesters].some((requester) => !this.#queue.hasOf(requester));
+    return !isFirstCall || places <= -PLACES_OF_FIRST_CALLS;
   }
 
   get #free(): number {

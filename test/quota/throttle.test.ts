@@ -172,7 +172,7 @@ describe("a full queue", () => {
     // All at once: the first ones are still in the queue as well.
     for (let n = 0; n < 50; n += 1) send(`${n}`, requester);
     const refused = await catchRejection(
-      quota.run({ send: async () => 1, tickets: [new CallTicket(live())] }),
+      quota.run({ send: async () => 1, tickets: [new CallTicket(requester)] }),
     );
     if (!(refused instanceof QueueFullError)) throw refused;
     // The 51st call at ten a second goes with the sixth ten.
@@ -186,6 +186,17 @@ describe("a full queue", () => {
     });
     await passMs(1_000);
     expect((await again) - before).toBeLessThan(200);
+  });
+
+  it("still takes the first call of others, but not of any number of them", async () => {
+    const quota = createQuota(10, 50);
+    const { sent, send } = createRecorder(quota);
+    const requester = live();
+    for (let n = 0; n < 60; n += 1) send(`${n}`, requester);
+    for (let n = 0; n < 1_100; n += 1) send(`other ${n}`, live());
+    expect(quota.use().waiting).toBe(1_050);
+    await passMs(200);
+    expect(sent).toContain("other 0");
   });
 
   it("still takes a call that was refused by the cloud before", async () => {
