@@ -164,8 +164,9 @@ describe("a refusal because of the quota", () => {
 describe("a full queue", () => {
   it("is told as throttled, with a time to come back", async () => {
     const { caller } = createSetup({ maxWaiting: 20 });
+    const requester = live();
     const calls = Array.from({ length: 21 }, () =>
-      observe(caller.call(() => elapse(20), { tickets: [new CallTicket(live())] })),
+      observe(caller.call(() => elapse(20), { tickets: [new CallTicket(requester)] })),
     );
     await settlePromises();
     const outcome = calls.at(-1)?.outcome;
