@@ -30,7 +30,7 @@ export const SLOWING = {
    */
   minShare: 0.5,
   increase: 0.02,
-  increaseEveryMs: 5_000,
+  increaseEveryMs: 6_000,
 } as const;
 
 export interface CallWindow {

@@ -154,7 +154,7 @@ describe("a refusal", () => {
   it("is forgotten step by step", () => {
     const window = createWindow(20);
     window.slowDown(performance.now());
-    pass(4_999);
+    pass(5_999);
     expect(window.limit).toBe(15);
     pass(1);
     expect(window.limit).toBe(16);
