@@ -28,6 +28,10 @@ export class Hand {
     this.#tokens.sort((one, other) => one.usableAtMs - other.usableAtMs);
   }
 
+  addForAnyTurn(usableAtMs: readonly number[]): void {
+    this.add(usableAtMs.map((ms) => ({ usableAtMs: ms, isForFirstTurn: false })));
+  }
+
   countUsableAt(ms: number): number {
     const firstResting = this.#tokens.findIndex(({ usableAtMs }) => usableAtMs > ms);
     return firstResting === -1 ? this.#tokens.length : firstResting;

@@ -10,17 +10,11 @@ import {
 } from "./exchange.ts";
 import { EXCHANGE } from "./exchange-script.ts";
 import { Hand } from "./hand.ts";
+import { OwnSlots } from "./own-slots.ts";
 import { type CountingMode, type Replicas, SILENT_MS } from "./replicas.ts";
 import { RoundTrips } from "./round-trips.ts";
-import { dropUntil, SentCalls } from "./sent-calls.ts";
+import { SentCalls } from "./sent-calls.ts";
 import { SlidingWindow, type SlidingWindowOptions, toPeriodMs, toSlots } from "./sliding-window.ts";
-
-/** A call under way whose slot was given by Redis. */
-interface SharedCall {
-  readonly sentAtMs: number;
-  /** Its slot of this replica's own part, since Redis is gone. */
-  ownSlot?: Slot;
-}
 
 /** From this limit on slots are so many that they are taken and given back in larger lots, and further ahead. */
 const MANY_SLOTS = 50;
@@ -49,9 +43,7 @@ export class SharedWindow implements CallWindow {
   /** What that has left, to be told to Redis, and the generation of tokens that its calls under way belong to. */
   #remains = NOTHING;
   #handedOver: { readonly window: SlidingWindow; readonly generation: number } | undefined;
-  /** Calls under way, and when the slots may be used that went back after an answer: its own should Redis be gone. */
-  readonly #underWay = new Set<SharedCall>();
-  #returnedFreeAt: number[] = [];
+  readonly #own = new OwnSlots();
   #mode: CountingMode;
   readonly #hand = new Hand();
   #inFlight = 0;
@@ -146,11 +138,10 @@ export class SharedWindow implements CallWindow {
     this.#hand.use(sentAtMs, isFirstTurn);
     this.#inFlight += 1;
     const generation = this.#generation;
-    const call: SharedCall = { sentAtMs };
-    this.#underWay.add(call);
+    const call = this.#own.addCall(sentAtMs);
     return {
       answered: (hasAnswer) => {
-        this.#underWay.delete(call);
+        this.#own.removeCall(call);
         if (call.ownSlot) call.ownSlot.answered(hasAnswer);
         else if (hasAnswer) this.#roundTrips.learn(sentAtMs);
         if (generation === this.#generation) this.#giveBack(hasAnswer);
@@ -282,10 +273,8 @@ export class SharedWindow implements CallWindow {
 
   #createExchange(): Exchange {
     const returns = this.#returns.splice(0, MAX_RETURNS);
-    dropUntil(this.#returnedFreeAt, performance.now());
-    for (const one of returns) {
-      if ("answeredAtMs" in one) this.#returnedFreeAt.push(toUsableAtMs(one, this.#periodMs));
-    }
+    const used = returns.filter((one) => "answeredAtMs" in one);
+    this.#own.addReturned(used.map((one) => toUsableAtMs(one, this.#periodMs)));
     this.#lastNumber += 1;
     const exchange = {
       number: this.#lastNumber,
@@ -336,12 +325,7 @@ export class SharedWindow implements CallWindow {
     this.#inFlight = 0;
     this.#open = undefined;
     this.#remains = NOTHING;
-    this.#forgetOwn();
-  }
-
-  #forgetOwn(): void {
-    this.#underWay.clear();
-    this.#returnedFreeAt = [];
+    this.#own.forget();
   }
 
   /** In a new epoch: the slots of its part stay this replica's until they are free. So nobody has to rest. */
@@ -375,25 +359,19 @@ export class SharedWindow implements CallWindow {
   #keepOwn(): void {
     if (this.#mode !== "together" || !this.#isCounted || !this.#replicas.hasLease) {
       this.#giveBackHand();
-      this.#forgetOwn();
+      this.#own.forget();
       return;
     }
     // Of those that went back it may have given some ahead to others: those that were soon to be used.
     const givenUntilMs = performance.now() + AHEAD_MS[this.#amount];
-    const returned = this.#returnedFreeAt.filter((freeAtMs) => freeAtMs > givenUntilMs);
-    this.#returnedFreeAt = [];
+    const returned = this.#own.takeReturnedAfter(givenUntilMs);
     this.#keep(this.#returns.splice(0));
-    this.#returnedFreeAt = returned.slice(0, this.#room - this.#hand.size);
+    this.#own.addReturned(returned.slice(0, this.#room - this.#hand.size));
   }
 
   /** What cannot go back for now is used again here. */
   #keep(returns: readonly Return[]): void {
-    this.#hand.add(
-      returns.map((one) => ({
-        usableAtMs: toUsableAtMs(one, this.#periodMs),
-        isForFirstTurn: false,
-      })),
-    );
+    this.#hand.addForAnyTurn(returns.map((one) => toUsableAtMs(one, this.#periodMs)));
     this.#returns.push(...this.#hand.takeOut(this.#room));
   }
 
@@ -407,17 +385,14 @@ export class SharedWindow implements CallWindow {
     this.#alone = new SlidingWindow({
       callsPerSecond: this.#replicas.toPart(this.callsPerSecond),
       roundTrips: this.#roundTrips,
-      restingUntilMs: [...this.#hand.usableAtMs, ...this.#returnedFreeAt, ...others],
+      restingUntilMs: [...this.#hand.usableAtMs, ...this.#own.returnedUsableAtMs, ...others],
     });
-    for (const call of this.#underWay) {
-      call.ownSlot = this.#toOwnSlot(this.#alone.takeOver(call.sentAtMs));
-    }
-    this.#forgetOwn();
+    this.#own.moveCalls((sentAtMs) => this.#toOwnSlot(this.#alone.takeOver(sentAtMs)));
   }
 
   /** Slots of its part that may be in hand. */
   get #room(): number {
     const slots = toSlots(this.#replicas.toPart(this.callsPerSecond));
-    return Math.max(0, slots - this.#underWay.size - this.#returnedFreeAt.length);
+    return Math.max(0, slots - this.#own.size);
   }
 }

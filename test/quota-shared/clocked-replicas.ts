@@ -2,7 +2,7 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, vi } from "vitest";
 import { CallTicket, type Quota, type Requester } from "../../src/quota/quota.ts";
-import { Replicas } from "../../src/quota/replicas.ts";
+import { type CountingMode, Replicas } from "../../src/quota/replicas.ts";
 import { SharedWindow } from "../../src/quota/shared-window.ts";
 import { createThrottle } from "../../src/quota/throttle.ts";
 import { SharedRedis, type SharedRedisOptions, SlowRedisError } from "../../src/redis.ts";
@@ -176,6 +176,10 @@ class ClockedRedis extends SharedRedis {
     );
     return this.#world.run(() => this.client.eval(clocked, keys.length, ...keys, ...args, ...time));
   }
+}
+
+export function toModes(replicas: readonly ClockedReplica[]): CountingMode[] {
+  return replicas.map(({ replicas: { mode } }) => mode);
 }
 
 export interface ClockedReplica {

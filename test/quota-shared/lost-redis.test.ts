@@ -1,19 +1,11 @@
 // Redis is lost sight of at any moment, and back at any other: the quota holds, and calls go on. The clock is not the machine's.
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../quota/simulated-cloud.ts";
-import { type ClockedReplica, openWorldForEachTest } from "./clocked-replicas.ts";
+import { openWorldForEachTest, toModes } from "./clocked-replicas.ts";
 
 const MUCH = 20_000;
 
 const world = openWorldForEachTest();
-
-const toModes = (replicas: readonly ClockedReplica[]) =>
-  replicas.map(({ replicas: { mode } }) => mode);
-
-function findPauseMs(fromMs: number, toMs: number): number {
-  const times = world().arrived.arrivedAtMs.filter((ms) => ms >= fromMs && ms <= toMs);
-  return Math.max(...[...times, toMs].map((ms, index) => ms - (times[index - 1] ?? fromMs)));
-}
 
 describe.each([10, 20, 60])("a quota of %d a second", (limit) => {
   it("goes on nearly without a pause whenever Redis is killed: each replica uses what is its own", async () => {
@@ -25,7 +17,9 @@ describe.each([10, 20, 60])("a quota of %d a second", (limit) => {
       await world().killRedis();
       await world().pass(3_000);
       expect(toModes(replicas)).toEqual(["alone", "alone", "alone", "alone"]);
-      expect(findPauseMs(killedAtMs - 1_000, killedAtMs + 3_000)).toBeLessThanOrEqual(800);
+      expect(
+        world().arrived.findPauseMs(killedAtMs - 1_000, killedAtMs + 3_000),
+      ).toBeLessThanOrEqual(800);
       const used = world().arrived.countArrived(killedAtMs, killedAtMs + 3_000);
       expect(used).toBeGreaterThanOrEqual(0.75 * limit * 3);
       await world().restartRedis();
@@ -47,7 +41,7 @@ describe("a quota of ten a second", () => {
       await world().pass(2_570);
     }
     expect(toModes(replicas)).toEqual(["together", "together", "together", "together"]);
-    expect(findPauseMs(3_000, performance.now())).toBeLessThanOrEqual(1_050);
+    expect(world().arrived.findPauseMs(3_000, performance.now())).toBeLessThanOrEqual(1_050);
     expect(world().arrived.mostArrivedIn(1_000)).toBe(10);
   });
 
@@ -65,7 +59,7 @@ describe("a quota of ten a second", () => {
     }
     await world().pass(3_000);
     expect(toModes(replicas)).toEqual(["alone", "alone", "alone", "alone"]);
-    expect(findPauseMs(killedAtMs, performance.now())).toBeLessThanOrEqual(1_100);
+    expect(world().arrived.findPauseMs(killedAtMs, performance.now())).toBeLessThanOrEqual(1_100);
     expect(world().arrived.mostArrivedIn(1_000)).toBe(10);
   });
 });

@@ -1,20 +1,11 @@
 // What happens to a quota that replicas share while Redis is killed, hanging, emptied or away. The clock is not the machine's.
 import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
-import { type ClockedReplica, openWorldForEachTest } from "./clocked-replicas.ts";
+import { openWorldForEachTest, toModes } from "./clocked-replicas.ts";
 
 const MUCH = 100_000;
 
 const world = openWorldForEachTest();
-
-const toModes = (replicas: readonly ClockedReplica[]) =>
-  replicas.map(({ replicas: { mode } }) => mode);
-
-/** The longest time within which nothing arrived. */
-function findPauseMs(fromMs: number, toMs: number): number {
-  const times = world().arrived.arrivedAtMs.filter((ms) => ms >= fromMs && ms <= toMs);
-  return Math.max(...[...times, toMs].map((ms, index) => ms - (times[index - 1] ?? fromMs)));
-}
 
 describe.each([10, 300])("a quota of %d a second while Redis", (limit) => {
   it("is killed for three seconds: a pause, then all goes on, and is back soon after it is", async () => {
@@ -37,7 +28,7 @@ describe.each([10, 300])("a quota of %d a second while Redis", (limit) => {
       world().arrived.countArrived(backAtMs + 3_000, backAtMs + 23_000),
     ).toBeGreaterThanOrEqual(0.93 * limit * 20);
     // Nobody rests when it is back: each brings the slots of its part along.
-    expect(findPauseMs(backAtMs, backAtMs + 5_000)).toBeLessThanOrEqual(1_050);
+    expect(world().arrived.findPauseMs(backAtMs, backAtMs + 5_000)).toBeLessThanOrEqual(1_050);
     expect(world().arrived.countArrived(backAtMs, backAtMs + 4_000)).toBeGreaterThanOrEqual(
       0.93 * limit * 4,
     );
@@ -109,7 +100,9 @@ describe("a quota of twenty a second while Redis", () => {
     await world().pass(10_000);
     expect(toModes(replicas)).toEqual(["together", "together"]);
     expect(world().arrived.mostArrivedIn(1_000)).toBe(20);
-    expect(findPauseMs(performance.now() - 5_000, performance.now())).toBeLessThan(1_000);
+    expect(world().arrived.findPauseMs(performance.now() - 5_000, performance.now())).toBeLessThan(
+      1_000,
+    );
   });
 
   it("drops the count of one quota believes no fresh count either", async () => {
@@ -121,7 +114,9 @@ describe("a quota of twenty a second while Redis", () => {
     cleaner.disconnect();
     await world().pass(10_000);
     expect(world().arrived.mostArrivedIn(1_000)).toBe(20);
-    expect(findPauseMs(performance.now() - 5_000, performance.now())).toBeLessThan(1_000);
+    expect(world().arrived.findPauseMs(performance.now() - 5_000, performance.now())).toBeLessThan(
+      1_000,
+    );
   });
 
   it("was never there takes a part, and stands not still", async () => {

@@ -121,6 +121,12 @@ export class SimulatedCloud {
     return this.arrivedAtMs.filter((ms) => ms >= fromMs && ms < toMs).length;
   }
 
+  /** The longest time within which nothing arrived. */
+  findPauseMs(fromMs: number, toMs: number): number {
+    const times = this.arrivedAtMs.filter((ms) => ms >= fromMs && ms <= toMs);
+    return Math.max(...[...times, toMs].map((ms, index) => ms - (times[index - 1] ?? fromMs)));
+  }
+
   async #travel(): Promise<void> {
     const { oneWayMs, jitterMs, setTimer } = this.#options;
     const ms = oneWayMs + (this.#random() * 2 - 1) * jitterMs;
